@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+#
+#   make            build/libxtcp.so build/xtcpd build/xtcpctl build/xtcp
+#   make demo       the main job, end to end (installs what is missing)
+#   make check      every test: unit, sanitized unit, end to end (installs what is missing)
+#   make unit       the unit tests alone          make asan   the same, sanitized
+#   make e2e        the end-to-end tests alone    make lint   clang-format, clang-tidy, shellcheck
+#   make bench      measurements                  make install PREFIX=/usr DESTDIR=
+#
+# New .c files are found by themselves: a folder is a component.
+
+CC ?= gcc
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BUILD ?= build
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu17 -I. -D_GNU_SOURCE $(WARN) -fvisibility=hidden -MMD -MP $(CFLAGS)
+LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+STACK_SRC := $(sort $(wildcard stack/*.c stack/*/*.c))
+SHIM_SRC := $(sort $(wildcard shim/*.c))
+RPC_SRC := $(sort $(wildcard rpc/*.c))
+DAEMON_SRC := $(sort $(wildcard daemon/*.c))
+CTL_SRC := $(sort $(wildcard ctl/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+DAEMON_UNIT_SRC := $(filter-out daemon/main.c,$(DAEMON_SRC))
+ALL_SRC := $(STACK_SRC) $(SHIM_SRC) $(RPC_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC)
+
+# Expanded when a recipe runs, so that scripts/deps may install the packages first.
+DAEMON_LIBS = $(shell pkg-config --libs jansson inih libcrypto)
+CTL_LIBS = $(shell pkg-config --libs jansson)
+CHECK_LIBS = $(shell pkg-config --libs check)
+
+obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
+
+.PHONY: all demo check unit asan e2e lint format bench install uninstall clean deps
+all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
+
+# Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
+# fortified entry points itself), san (sanitized).
+$(BUILD)/exe/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(HARDEN) -fPIE -c -o $@ $<
+$(BUILD)/shim/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(filter-out -D_FORTIFY_SOURCE=2,$(HARDEN)) -fPIC -c -o $@ $<
+$(BUILD)/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(SAN) -c -o $@ $<
+
+$(BUILD)/libxtcpstack.a: $(call obj,exe,$(STACK_SRC))
+	rm -f $@ && ar rcs $@ $^
+$(BUILD)/libxtcp.so: $(call obj,shim,$(SHIM_SRC) $(RPC_SRC))
+	$(CC) -shared -Wl,-soname,libxtcp.so $(LDHARDEN) -o $@ $^ -ldl
+$(BUILD)/xtcpd: $(call obj,exe,$(DAEMON_SRC) $(RPC_SRC)) $(BUILD)/libxtcpstack.a
+	$(CC) -pie $(LDHARDEN) -o $@ $^ $(DAEMON_LIBS)
+$(BUILD)/xtcpctl: $(call obj,exe,$(CTL_SRC) $(RPC_SRC))
+	$(CC) -pie $(LDHARDEN) -o $@ $^ $(CTL_LIBS)
+$(BUILD)/xtcp: scripts/xtcp
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+$(BUILD)/check-unit: $(call obj,exe,$(UNIT_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC)) $(BUILD)/libxtcpstack.a
+	$(CC) -pie -o $@ $^ $(CHECK_LIBS) $(DAEMON_LIBS)
+$(BUILD)/check-asan: $(call obj,san,$(UNIT_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
+	$(CC) $(SAN) -o $@ $^ $(CHECK_LIBS) $(DAEMON_LIBS)
+
+deps:
+	scripts/deps
+demo: deps
+	$(MAKE) all
+	scripts/demo
+check: deps
+	$(MAKE) lint all unit asan
+	$(MAKE) e2e
+unit: $(BUILD)/check-unit
+	$(BUILD)/check-unit
+asan: $(BUILD)/check-asan
+	$(BUILD)/check-asan
+e2e: all
+	tests/e2e/run
+bench: all
+	tests/bench/run
+lint:
+	scripts/lint
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	scripts/install "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(BUILD)"
+uninstall:
+	scripts/install --remove "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(BUILD)"
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

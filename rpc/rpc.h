@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wire between a program (the shim) and xtcpd: fixed-size records over AF_UNIX streams.
+ *
+ * Theory of operation
+ *
+ *   F  the program's descriptor, an AF_UNIX SOCK_STREAM socket bound to an abstract name that
+ *      begins with RPC_MARK (how the shim, in any process, knows it for ours)
+ *   E  the other end, held by xtcpd
+ *   Q  a short-lived connection of the shim to the same listening path, one request each
+ *
+ * Everybody connects to the listening path (RPC_PATH, or the abstract name RPC_ABSTRACT_PREFIX +
+ * path for programs that have chrooted) and sends one struct rpc_request with descriptor F
+ * attached (SCM_RIGHTS). The kernel's SO_COOKIE of F, which xtcpd reads from the descriptor it was
+ * handed, is the socket's identity: a request is honoured from whoever holds F and from no one else.
+ *
+ *   RPC_ATTACH    first record on F's own connection: "this connection is F's". E is the accepted
+ *                 end. flags/pid come from SO_PEERCRED. No reply.
+ *   RPC_CONNECT   on F itself, after ATTACH (or as the first record: it attaches as well): address
+ *                 in addr, and pad_bytes bytes of padding follow in the same stream, which xtcpd
+ *                 leaves unread until the connection is made (then F is writable) or refused (E is
+ *                 closed with the padding unread: F shows ERR and HUP). From then on the stream
+ *                 is the connection's bytes. No reply: the shim waits for POLLOUT, and asks
+ *                 RPC_GETERR on failure.
+ *   everything    on a Q, with F attached. BIND, LISTEN, GETSOCKOPT, GETNAME, GETPEER, GETERR,
+ *   else          UNLISTEN, DISCONNECT, LINGER are answered by one struct rpc_reply; SETSOCKOPT
+ *                 only if RPC_FLAG_REPLY is set. xtcpd handles requests in the order in which the
+ *                 connections were made, so ATTACH, SETSOCKOPT and BIND of one thread stay in order.
+ *
+ * A listener's F receives one struct rpc_accept per established connection, each with the new
+ * descriptor attached (already marked: its own abstract name is a struct rpc_name, so getsockname
+ * and getpeername of an accepted socket need no request). LISTEN carries padding too (pad_bytes
+ * on F, sent by the shim before the request), so that a listener never polls writable.
+ *
+ * When xtcpd has closed E, it keeps the socket's last error by cookie for a while: GETERR reads
+ * and clears it.
+ *
+ * Every multi-byte field is in host order except what is inside sockaddr_in. A record of the wrong
+ * size, magic, version or type, or with a stray descriptor, closes the connection it came by.
+ */
+#ifndef XTCP_RPC_H
+#define XTCP_RPC_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#define RPC_MAGIC 0x50544358u
+#define RPC_VERSION 1
+
+#define RPC_PATH "/run/xtcp/xtcpd.sock"
+#define RPC_CONTROL_PATH "/run/xtcp/control.sock"
+#define RPC_ENV_SOCKET "XTCP_SOCKET"
+/* Abstract names begin with a NUL that is not part of these. */
+#define RPC_MARK "xtcp/"		/* F: "\0xtcp/" + anything unique, or a struct rpc_name */
+#define RPC_ABSTRACT_PREFIX "xtcpd:"	/* listening name: "\0xtcpd:" + path */
+
+#define RPC_VALUE_MAX 512
+
+enum rpc_type {
+	RPC_ATTACH = 1,
+	RPC_CONNECT,
+	RPC_BIND,
+	RPC_LISTEN,	/* backlog in arg */
+	RPC_SETSOCKOPT, /* level, name, value */
+	RPC_GETSOCKOPT, /* level, name; value_len: room. Reply: value */
+	RPC_GETNAME,	/* reply: addr */
+	RPC_GETPEER,	/* reply: addr, or error ENOTCONN */
+	RPC_GETERR,	/* reply: error, cleared by reading (SO_ERROR) */
+	RPC_UNLISTEN,	/* shutdown() of a listener */
+	RPC_DISCONNECT, /* connect(AF_UNSPEC). Reply; then xtcpd closes E */
+	RPC_LINGER,	/* sent before close(): F must not be attached a second time by a reply. arg:
+			   seconds. Reply when the FIN is acknowledged, on error or at the time's end */
+	RPC_OUTQ,	/* SIOCOUTQ. Reply: arg = bytes written and not acknowledged */
+	RPC_REFUSED,	/* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
+	RPC_TYPE_MAX
+};
+
+enum {
+	RPC_FLAG_REPLY = 1, /* SETSOCKOPT: wait for the result */
+};
+
+struct rpc_request {
+	uint32_t magic; /* RPC_MAGIC */
+	uint16_t version, type;
+	uint32_t flags;
+	uint32_t pad_bytes;
+	int32_t arg;
+	int32_t level, name;
+	uint32_t value_len; /* <= RPC_VALUE_MAX */
+	struct sockaddr_in addr;
+	uint32_t addr_len; /* as the program gave it; checked by the shim */
+	uint32_t reserved; /* 0 */
+	uint8_t value[RPC_VALUE_MAX];
+};
+
+struct rpc_reply {
+	uint32_t magic;
+	uint16_t version, type; /* of the request */
+	int32_t error;		/* 0 or a positive errno */
+	int32_t arg;
+	uint32_t value_len;
+	uint32_t reserved;
+	struct sockaddr_in addr;
+	uint8_t value[RPC_VALUE_MAX];
+};
+
+/* Pushed down a listener's stream, with one descriptor. */
+struct rpc_accept {
+	uint32_t magic;
+	uint16_t version, reserved;
+	uint64_t id; /* counts up per listener: the order of arrival */
+	struct sockaddr_in local, remote;
+	uint8_t pad[16]; /* 0: a record is 64 bytes */
+};
+
+/* The abstract name (after the leading NUL) of an accepted socket's descriptor. */
+struct rpc_name {
+	char mark[8]; /* "xtcp/A1" + NUL */
+	uint64_t id;  /* unique in xtcpd's life */
+	struct sockaddr_in local, remote;
+};
+#define RPC_NAME_MARK "xtcp/A1"
+
+_Static_assert(sizeof(struct rpc_request) == 56 + RPC_VALUE_MAX, "rpc_request");
+_Static_assert(sizeof(struct rpc_reply) == 40 + RPC_VALUE_MAX, "rpc_reply");
+_Static_assert(sizeof(struct rpc_accept) == 64, "rpc_accept");
+_Static_assert(sizeof(struct rpc_name) == 48, "rpc_name");
+
+#endif

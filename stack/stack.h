@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stack's public face: frames and the time go in, frames and events come out.
+ *
+ * Theory of operation
+ *   - struct stack holds everything: two of them live side by side in one process. No system call,
+ *     no clock, no global, no thread. The caller owns the loop:
+ *
+ *         stack_advance(st, now_us);            the time; runs due timers
+ *         stack_input(st, pkt) ...              every frame that has arrived
+ *         tcp_...(sk) ...                       what programs asked for (tcp/tcp.h)
+ *         stack_flush(st);                      sends the ACKs and segments the batch called for
+ *         while ((sk = stack_next_event(st, &ev)))   what programs must be told
+ *         sleep until input or stack_next_timer_us(st)
+ *
+ *   - Within a batch nothing is acknowledged and no socket is pumped; stack_flush() does it once
+ *     for all, so ACKs merge and segments leave as large as the window allows.
+ *   - Frames leave through ops->transmit, synchronously, from within any call above.
+ *   - Memory is bounded: pkt buffers by config.pkt_limit_bytes, every table and queue by its own
+ *     limit in struct sysctls.
+ */
+#ifndef XTCP_STACK_H
+#define XTCP_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "stack/base/addr.h"
+#include "stack/base/pkt.h"
+
+struct stack;
+struct tcp_sock;
+
+#define FRAME_IOV_MAX 24
+
+/*
+ * A frame to send. iov[0] is the headers from the Ethernet header on; the rest is payload that
+ * lies in send buffers: valid during the call only.
+ */
+struct frame_out {
+	struct iovec iov[FRAME_IOV_MAX];
+	int iovcnt;
+	size_t len;	       /* sum of iov */
+	uint16_t hdr_len;      /* Ethernet + IP + TCP headers */
+	uint16_t gso_size;     /* payload bytes per segment when the link must cut it; else 0 */
+	bool csum_partial;     /* the L4 checksum field holds the pseudo-header's sum only */
+	uint16_t csum_start;   /* offset of the L4 header */
+	uint16_t csum_offset;  /* of the checksum field within it */
+	bool ecn;	       /* CWR is set: a TSO cut must set it on the first segment only */
+};
+
+struct stack_ops {
+	/* Sends one frame. False: the link could not take it, it is dropped (and counted). */
+	bool (*transmit)(void *ctx, const struct frame_out *f);
+	/*
+	 * Asked only when a listener's accept queue looks full: how many of the connections that
+	 * were popped by tcp_accept() have not yet been taken by the program (they count against
+	 * the backlog). May be NULL: none.
+	 */
+	unsigned (*accept_unread)(void *ctx, void *listener_user);
+};
+
+struct stack_config {
+	struct mac_addr mac;
+	uint32_t mtu_bytes;	/* of the link: 576..65535 */
+	uint32_t tso_max_bytes; /* largest TCP payload handed to the link at once; 0: no TSO */
+	bool tx_csum_offload;	/* leave L4 checksums to the link */
+	uint8_t seed[32];	/* all randomness comes from here */
+	size_t pkt_limit_bytes; /* receive side buffers */
+};
+
+/*
+ * What can be tuned, under the names Linux gives (net.ipv4.<name>, net.core.<name>). Times keep
+ * Linux's units. stack_sysctls() returns the live struct: changes hold for what happens next.
+ */
+struct sysctls {
+	uint32_t somaxconn;		     /* 4096 */
+	uint32_t tcp_max_syn_backlog;	     /* 4096: request_socks per listener */
+	uint32_t tcp_syncookies;	     /* 0 off, 1 when the SYN queue is full, 2 always */
+	uint32_t tcp_abort_on_overflow;	     /* 0 */
+	uint32_t tcp_synack_retries;	     /* 5 */
+	uint32_t tcp_syn_retries;	     /* 6 */
+	uint32_t tcp_retries2;		     /* 15 */
+	uint32_t tcp_orphan_retries;	     /* 8 */
+	uint32_t tcp_max_orphans;	     /* 65536 */
+	uint32_t tcp_fin_timeout_s;	     /* 60: FIN_WAIT_2 of an orphan */
+	uint32_t tcp_tw_reuse;		     /* 1 (Linux: 2): connect() may reuse TIME_WAIT */
+	uint32_t tcp_max_tw_buckets;	     /* 262144 */
+	uint32_t tcp_timewait_len_ms;	     /* 60000 */
+	uint32_t tcp_keepalive_time_s;	     /* 7200 */
+	uint32_t tcp_keepalive_intvl_s;	     /* 75 */
+	uint32_t tcp_keepalive_probes;	     /* 9 */
+	uint32_t tcp_window_scaling;	     /* 1 */
+	uint32_t tcp_timestamps;	     /* 1 */
+	uint32_t tcp_sack;		     /* 1 */
+	uint32_t tcp_rmem[3];		     /* min, default, max bytes */
+	uint32_t tcp_wmem[3];
+	uint32_t tcp_challenge_ack_limit;    /* per second; RFC 5961 7 */
+	uint32_t tcp_invalid_ratelimit_ms;   /* 500 */
+	uint32_t tcp_rfc1337;		     /* 0 */
+	uint32_t tcp_rto_min_ms;	     /* 200 */
+	uint32_t tcp_rto_max_ms;	     /* 120000 */
+	uint32_t tcp_initial_cwnd;	     /* 10; RFC 6928 */
+	uint32_t tcp_slow_start_after_idle;  /* 1 */
+	uint32_t tcp_min_snd_mss;	     /* 48 */
+	uint32_t tcp_base_mss;		     /* 1024 */
+	uint32_t tcp_max_sockets;	     /* 1048576 */
+	char tcp_congestion_control[16];     /* "cubic" when there, else "reno" */
+	uint16_t ip_local_port_range[2];     /* 32768, 60999 */
+	uint16_t ip_unprivileged_port_start; /* 1024; enforced by the caller of tcp_bind() */
+	uint32_t ip_default_ttl;	     /* 64 */
+	uint32_t ipfrag_high_thresh;	     /* 4 MiB */
+	uint32_t ipfrag_max_queues;	     /* 1024 datagrams */
+	uint32_t ipfrag_max_fragments;	     /* 64 per datagram */
+	uint32_t ipfrag_time_s;		     /* 30 */
+	uint32_t icmp_ratelimit_per_s;	     /* 1000, burst icmp_msgs_burst */
+	uint32_t icmp_msgs_burst;	     /* 50 */
+	uint32_t ip_pmtu_expires_s;	     /* 600 */
+	uint32_t ip_min_pmtu;		     /* 552 */
+	uint32_t neigh_gc_thresh3;	     /* 1024 entries */
+	uint32_t neigh_unres_qlen;	     /* 64 packets per incomplete entry */
+	uint32_t neigh_retrans_ms;	     /* 1000 */
+	uint32_t neigh_reachable_ms;	     /* 30000 */
+	uint32_t neigh_delay_first_probe_ms; /* 5000 */
+	uint32_t neigh_mcast_solicit;	     /* 3 */
+	uint32_t neigh_ucast_solicit;	     /* 3 */
+	uint32_t neigh_gc_stale_s;	     /* 60 */
+};
+
+/* NULL when memory is short or config is out of range. `ctx` is passed to ops. */
+struct stack *stack_create(const struct stack_config *config, const struct stack_ops *ops,
+			   void *ctx, uint64_t now_us);
+void stack_destroy(struct stack *st); /* frees every socket too, silently */
+struct sysctls *stack_sysctls(struct stack *st);
+struct pkt_pool *stack_pkt_pool(struct stack *st);
+uint64_t stack_now_us(const struct stack *st);
+
+/* Takes ownership of a frame: data at the Ethernet header, csum_valid and gso_size as the link
+ * reported them. */
+void stack_input(struct stack *st, struct pkt *frame);
+void stack_advance(struct stack *st, uint64_t now_us);
+void stack_flush(struct stack *st);
+uint64_t stack_next_timer_us(const struct stack *st); /* TIMER_NEVER when none */
+
+/* Events of one socket since it was last reported (enum tcp_event in tcp/tcp.h); NULL: no more. */
+struct tcp_sock *stack_next_event(struct stack *st, unsigned *events);
+
+/*
+ * Assigns an address with its prefix length (the connected route comes with it) and announces it
+ * by gratuitous ARP. 0, -EEXIST, -EINVAL, -ENOSPC.
+ */
+int stack_addr_add(struct stack *st, uint32_t v4, unsigned prefix_len);
+/* The i-th address; false beyond the last. */
+bool stack_addr_get(const struct stack *st, unsigned i, uint32_t *v4, unsigned *prefix_len);
+bool stack_is_local_v4(const struct stack *st, uint32_t v4); /* ours or 127.0.0.0/8 */
+const struct stack_config *stack_config(const struct stack *st);
+
+#endif

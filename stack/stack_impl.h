@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct stack itself, for the stack's own files: each layer keeps its state in a struct of its
+ * own, declared in its own header, and only here do they come together.
+ */
+#ifndef XTCP_STACK_IMPL_H
+#define XTCP_STACK_IMPL_H
+
+#include "stack/base/random.h"
+#include "stack/base/snmp.h"
+#include "stack/base/timer.h"
+#include "stack/ip/ip_impl.h"
+#include "stack/link/neigh.h"
+#include "stack/stack.h"
+#include "stack/tcp/tcp_impl.h"
+
+struct stack {
+	struct stack_config config;
+	struct stack_ops ops;
+	void *ctx;
+	uint64_t now_us;
+	struct random random;
+	struct timer_wheel wheel;
+	struct pkt_pool pkts;
+	struct snmp_mib mib;
+	struct sysctls sysctl;
+	struct neigh_table neigh; /* link/ */
+	struct ip_layer ip;	  /* ip/ */
+	struct tcp_layer tcp;	  /* tcp/ */
+};
+
+static inline void snmp_inc(struct stack *st, enum snmp c)
+{
+	st->mib.counter[c]++;
+}
+
+/* Counts a dropped frame and frees it (NULL allowed). */
+static inline void stack_drop(struct stack *st, struct pkt *p, enum drop_reason why)
+{
+	st->mib.drop[why]++;
+	pkt_free(p);
+}
+
+#endif

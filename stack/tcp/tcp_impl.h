@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP's own structures. Names are Linux's and the RFCs'. Sequence numbers are uint32_t and are
+ * compared with the functions below only. cwnd, ssthresh and flight are in bytes (RFC 5681), and
+ * say so; TCP_INFO divides by the MSS.
+ */
+#ifndef XTCP_TCP_IMPL_H
+#define XTCP_TCP_IMPL_H
+
+#include "stack/base/list.h"
+#include "stack/base/siphash.h"
+#include "stack/base/snmp.h"
+#include "stack/base/timer.h"
+#include "stack/ip/ip.h"
+#include "stack/tcp/tcp.h"
+
+/* RFC 9293 3.4: sequence arithmetic is modulo 2^32. */
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+static inline bool seq_leq(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) <= 0;
+}
+static inline bool seq_gt(uint32_t a, uint32_t b)
+{
+	return seq_lt(b, a);
+}
+static inline bool seq_geq(uint32_t a, uint32_t b)
+{
+	return seq_leq(b, a);
+}
+
+enum {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_PSH = 0x08,
+	TCP_ACK = 0x10,
+	TCP_URG = 0x20,
+	TCP_ECE = 0x40,
+	TCP_CWR = 0x80,
+};
+
+#define TCP_HDR_BYTES 20
+#define TCP_OPTIONS_MAX_BYTES 40
+#define TCP_DEFAULT_MSS 536 /* RFC 9293 3.7.1: what a peer that says nothing gets */
+#define TCP_MAX_WSCALE 14
+#define TCP_SACK_BLOCKS_MAX 4
+
+struct sack_block {
+	uint32_t start, end; /* [start, end) */
+};
+
+/* The options of one segment, either way. */
+struct tcp_options {
+	uint16_t mss;	   /* 0: absent */
+	uint8_t wscale;	   /* valid if has_wscale; clamped to 14 */
+	uint8_t sack_cnt;
+	bool has_wscale, has_ts, sack_permitted, has_md5;
+	uint32_t tsval, tsecr;
+	struct sack_block sack[TCP_SACK_BLOCKS_MAX];
+	const uint8_t *md5; /* 16 bytes in the segment (received) or NULL */
+};
+
+/* A received segment, parsed and checksummed. */
+struct tcp_segment {
+	struct ip_meta ip;
+	uint16_t sport, dport;
+	uint32_t seq, ack, end_seq; /* end_seq counts SYN and FIN */
+	uint16_t wnd;		    /* as on the wire, unscaled */
+	uint16_t urg;
+	uint8_t flags;
+	struct tcp_options opt;
+	struct pkt *pkt; /* data/len are the payload; NULL once somebody has taken it */
+	const uint8_t *tcp_hdr; /* for MD5 and ICMP quoting; valid while pkt is */
+	uint16_t tcp_hdr_len;
+};
+
+/* What every entry of the established hash starts with. */
+enum sock_kind { SOCK_KIND_TCP, SOCK_KIND_REQUEST, SOCK_KIND_TIMEWAIT };
+
+struct sock_common {
+	struct sock_common *hash_next, **hash_pprev; /* pprev NULL: unhashed */
+	struct ip_addr laddr, raddr;
+	uint16_t lport, rport; /* host order */
+	uint8_t kind;	       /* enum sock_kind */
+	uint8_t state;	       /* enum tcp_state */
+	uint16_t unused;
+};
+
+/* A port in use and who holds it (Linux's inet_bind_bucket). */
+struct bind_bucket;
+
+/*
+ * The passive open's first half: a SYN answered, nothing else (not a connection). It is in the
+ * established hash under its four-tuple (keyed with a random seed: the SYN queue) and on its
+ * listener's list.
+ */
+struct request_sock {
+	struct sock_common c; /* state TCP_NEW_SYN_RECV */
+	struct list node;     /* listener's syn_queue */
+	struct tcp_sock *listener;
+	struct timer timer;	   /* SYN-ACK retransmission */
+	uint32_t irs, iss;	   /* peer's and our initial sequence numbers */
+	uint32_t ts_recent, ts_off;
+	uint32_t rcv_wnd;	   /* bytes offered in the SYN-ACK */
+	uint64_t synack_us;	   /* when the first SYN-ACK left: the child's first RTT sample */
+	uint64_t challenge_us;	   /* last out-of-window answer: rate limit */
+	uint16_t mss;		   /* the peer's, clamped */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t num_retrans, num_timeout;
+	uint8_t tos;
+	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, acked : 1 /* TCP_DEFER_ACCEPT */;
+};
+
+/* TIME_WAIT, and nothing more than it needs. FIN_WAIT_2 orphans live here too (substate). */
+struct timewait_sock {
+	struct sock_common c; /* state TCP_TIME_WAIT; substate tells FIN_WAIT_2 */
+	struct stack *stack;
+	struct timer timer;
+	struct bind_bucket *bucket;
+	struct list bind_node;
+	uint32_t rcv_nxt, snd_nxt, rcv_wnd;
+	uint32_t ts_recent, ts_off, last_oow_ack_ms;
+	uint64_t ts_recent_us;
+	uint8_t substate, rcv_wscale;
+	uint8_t tos;
+	bool tstamp_ok : 1;
+};
+
+/* A listener's queues; only listeners have one. */
+struct listen_queue {
+	struct list syn_queue;	  /* request_sock.node */
+	struct list accept_queue; /* tcp_sock.accept_node: established, in order */
+	uint32_t qlen;		  /* request_socks */
+	uint32_t ack_backlog;	  /* in accept_queue */
+	uint32_t handed;	  /* popped by tcp_accept(), not yet taken by the program */
+	uint32_t max_ack_backlog; /* the backlog: the queue holds one more */
+	uint64_t last_synq_overflow_us; /* cookies are believed only for a while after it */
+	bool synq_overflow_seen;
+};
+
+/* One transmitted piece of the send buffer: the unit of SACK, loss marks and RTT samples. */
+struct tx_seg {
+	struct list node;      /* retransmit queue, in sequence order */
+	uint32_t seq, end_seq; /* FIN and SYN count */
+	uint64_t sent_us;      /* last transmission */
+	uint64_t first_us;     /* first transmission */
+	uint64_t delivered_us; /* RFC 9002-style delivery rate sample: state when sent */
+	uint64_t delivered;
+	uint16_t retrans;      /* transmissions after the first */
+	bool sacked : 1, lost : 1, retransmitted : 1 /* outstanding retransmission */, app_limited : 1,
+	    syn : 1, fin : 1, urg : 1;
+};
+
+struct tcp_sock;
+
+/* Congestion control (tcp/cc_*.c): chosen by TCP_CONGESTION. All amounts in bytes. */
+struct ack_sample {
+	uint32_t acked_bytes;	  /* newly acknowledged, cumulatively or by SACK */
+	uint32_t prior_in_flight; /* before this ACK */
+	uint32_t lost_bytes;	  /* newly marked */
+	int64_t rtt_us;		  /* -1: no sample */
+	uint64_t delivered, interval_us; /* delivery rate sample; interval 0: none */
+	bool app_limited, ece;
+};
+struct cc_ops {
+	const char *name;
+	void (*init)(struct tcp_sock *sk);
+	/* The new ssthresh in bytes on loss. */
+	uint32_t (*ssthresh)(struct tcp_sock *sk);
+	/* Grows (or models) cwnd on an ACK outside recovery. */
+	void (*cong_avoid)(struct tcp_sock *sk, const struct ack_sample *s);
+	void (*cwnd_event_idle)(struct tcp_sock *sk); /* restart after idle; may be NULL */
+	void (*loss_event)(struct tcp_sock *sk);      /* RTO; may be NULL */
+	uint32_t (*undo_cwnd)(struct tcp_sock *sk);
+};
+const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
+/* Space separated names, as net.ipv4.tcp_available_congestion_control. */
+const char *cc_available(void);
+
+enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
+
+/* A block of send buffer: written once, freed when all of it is acknowledged. */
+struct snd_block {
+	struct list node;
+	uint32_t cap, used, acked; /* bytes; data[acked..used) is live */
+	uint8_t data[];
+};
+
+struct tcp_sock {
+	struct sock_common c;
+	struct stack *stack;
+	void *user; /* NULL: orphan */
+	uint32_t uid;
+	uint32_t events;
+	struct list event_node; /* stack's event list */
+	struct list flush_node; /* stack's list of sockets with something to send */
+	struct list all_node;	/* every tcp_sock of the stack */
+
+	/* --- identity and binding (bind.c) */
+	struct bind_bucket *bucket;
+	struct list bind_node;
+	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
+	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1;
+
+	/* --- listener and accept queue (listen.c) */
+	struct listen_queue *lq;
+	struct list accept_node;    /* on the parent's accept queue */
+	struct list children_node;  /* unused unless parent is set */
+	struct tcp_sock *parent;    /* while on its accept queue */
+	struct sock_common *listen_next; /* listening hash chain */
+	struct list listen_node;
+
+	/* --- options */
+	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
+	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1;
+	int32_t linger_s;
+	uint32_t keepidle_s, keepintvl_s, keepcnt;
+	uint32_t user_timeout_ms;
+	uint32_t syn_retries; /* TCP_SYNCNT, 0: the sysctl */
+	uint32_t defer_accept_s;
+	int32_t linger2_s;    /* TCP_LINGER2 */
+	uint32_t window_clamp;
+	uint32_t notsent_lowat;
+	uint16_t user_mss;
+	uint8_t tos, ttl; /* ttl 0: default */
+	uint32_t sndbuf_bytes, rcvbuf_bytes; /* limits */
+	int32_t err;			     /* sk_err, positive */
+	int32_t err_soft;		     /* from ICMP: reported if the connection then times out */
+
+	/* --- send side (RFC 9293 3.3.1) */
+	uint32_t iss, snd_una, snd_nxt, snd_wl1, snd_wl2, snd_up;
+	uint32_t snd_wnd, max_window; /* bytes, scaled */
+	uint32_t write_seq;	      /* end of what the program has written */
+	uint32_t snd_sml;	      /* end of the last small segment sent (Minshall's Nagle) */
+	struct list snd_blocks;	      /* snd_block.node: bytes [snd_una, write_seq) */
+	uint32_t sndq_bytes;	      /* write_seq - snd_una of data, FIN not counted */
+	struct list rtx_queue;	      /* tx_seg.node: [snd_una, snd_nxt) */
+	bool fin_queued : 1, fin_sent : 1, urg_pending : 1, write_blocked : 1;
+	uint16_t mss_cache;	      /* payload bytes per segment now, options counted */
+	uint16_t advmss;	      /* what we told the peer */
+	uint16_t mss_clamp;	      /* what the peer told us */
+	uint32_t pmtu_bytes;
+	uint8_t snd_wscale, rcv_wscale;
+	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
+
+	/* --- receive side */
+	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
+	uint32_t urg_seq; /* of the urgent byte */
+	uint8_t urg_state; /* 0 none, 1 seen and not yet reached, 2 delivered */
+	bool rcv_fin : 1, rcv_shutdown : 1, ack_now : 1, ack_delayed : 1, dup_sack : 1;
+	struct list rcv_queue; /* pkt.node: in order, [copied_seq, rcv_nxt) */
+	struct list ooo_queue; /* pkt.node: sorted by seq, not overlapping */
+	size_t rcvq_truesize, ooo_truesize;
+	uint32_t rcvq_bytes;
+	struct sack_block rcv_sacks[TCP_SACK_BLOCKS_MAX]; /* newest first (RFC 2018 4) */
+	uint8_t rcv_sack_cnt;
+	struct sack_block dsack; /* RFC 2883, valid if dup_sack */
+	uint8_t quick_acks, pingpong;
+	uint32_t rcv_ssthresh, ato_us;
+	uint16_t rcv_mss; /* estimate, for the delayed ACK rule */
+	uint64_t last_rcv_us, last_ack_sent_us;
+
+	/* --- timestamps (RFC 7323) */
+	uint32_t ts_recent, ts_off, last_ack_sent; /* Last.ACK.sent */
+	uint64_t ts_recent_us;
+
+	/* --- RTT and RTO (RFC 6298) */
+	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us, backoff; /* srtt_us 0: none yet */
+
+	/* --- congestion and recovery */
+	const struct cc_ops *cc;
+	uint64_t cc_priv[16];
+	uint32_t cwnd_bytes, ssthresh_bytes, prior_cwnd_bytes, prior_ssthresh_bytes;
+	uint32_t cwnd_used_bytes;
+	uint32_t high_seq; /* snd_nxt when recovery began */
+	uint32_t undo_marker, undo_retrans;
+	uint32_t sacked_bytes, lost_bytes, retrans_bytes; /* of the retransmit queue */
+	uint32_t prr_delivered, prr_out;
+	uint32_t reordering_segs;
+	uint8_t ca_state, dupacks;
+	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
+	uint64_t last_snd_us;
+
+	/* --- timers: one for RTO, persist and the loss probe (never two at once), as Linux */
+	struct timer rtx_timer, delack_timer, keepalive_timer;
+	uint8_t rtx_timer_kind; /* enum tcp_timer_kind */
+	uint8_t retransmits, probes_out, keepalive_probes_out;
+	uint64_t first_retrans_us; /* when the oldest unacknowledged byte first timed out */
+
+	/* --- rate limits and totals */
+	uint64_t last_oow_ack_us;
+	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, dsack_dups;
+	uint64_t created_us;
+};
+
+enum tcp_timer_kind { RTX_TIMER_NONE, RTX_TIMER_RTO, RTX_TIMER_PERSIST, RTX_TIMER_TLP };
+
+#define TCP_EHASH_MIN 1024
+
+struct tcp_layer {
+	struct siphash_key ehash_key, isn_key, port_key, ts_key, cookie_key[2];
+	struct sock_common **ehash; /* power of two, grows */
+	uint32_t ehash_size, ehash_count;
+	struct list *bhash;	    /* bind_bucket by port; 65536 heads or fewer */
+	struct list *lhash;	    /* listeners by port */
+	uint32_t lhash_size;
+	struct list all, events, flush;
+	uint32_t sockets, orphans, timewait, request_socks, listeners;
+	size_t rcvbuf_bytes, sndbuf_bytes;
+	uint64_t challenge_window_us;
+	uint32_t challenge_count;
+	struct list free_blocks_small, free_blocks_large; /* warm snd_blocks */
+	uint32_t free_blocks_small_cnt, free_blocks_large_cnt;
+	struct list free_tx_segs;
+	uint32_t free_tx_segs_cnt;
+};
+
+/* ================================================================ who calls whom
+ * Left of the line: the passive open and the tables. Right of it: the connection. Each function is
+ * documented where it is defined; this is the list of those that cross a file.
+ */
+
+/* tcp.c: life cycle of the layer */
+int tcp_layer_init(struct stack *st);
+void tcp_layer_destroy(struct stack *st);
+void tcp_flush(struct stack *st); /* sends for every socket on the flush list */
+
+/* segment.c: the wire format. parse false: malformed, *why says how */
+bool tcp_segment_parse(struct tcp_segment *seg, struct pkt *p, const struct ip_meta *m, int *why);
+size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt); /* padded to 4; <= 40 */
+bool tcp_options_parse(const uint8_t *p, size_t len, struct tcp_options *opt); /* RFC 9293 3.2 */
+uint8_t *tcp_header_write(uint8_t *to, uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack,
+			  size_t hdr_len, uint8_t flags, uint16_t wnd, uint16_t urg);
+
+/* tcp_in.c: demultiplexing; ip/ calls tcp_input() and tcp_icmp_error() */
+void tcp_input(struct stack *st, struct pkt *p, const struct ip_meta *m); /* takes p */
+/* An ICMP error that quotes a segment of ours: quoted is from its TCP header on (>= 8 bytes).
+ * mtu: next-hop MTU for ICMP_FRAG_NEEDED. RFC 5927: the quoted sequence must be in flight. */
+void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct ip_addr *remote,
+		    const uint8_t *quoted, size_t len, uint8_t type, uint8_t code, uint32_t mtu);
+/* The neighbour of dst cannot be resolved: EHOSTUNREACH for those still connecting. */
+void tcp_neigh_failed(struct stack *st, const struct ip_addr *dst);
+
+/* hashtables.c */
+struct sock_common *ehash_lookup(struct stack *st, const struct ip_addr *laddr, uint16_t lport,
+				 const struct ip_addr *raddr, uint16_t rport);
+int ehash_insert(struct stack *st, struct sock_common *c); /* -ENOMEM */
+void ehash_remove(struct stack *st, struct sock_common *c);
+struct tcp_sock *listener_lookup(struct stack *st, const struct tcp_segment *seg); /* SO_REUSEPORT too */
+void listener_hash(struct tcp_sock *sk);
+void listener_unhash(struct tcp_sock *sk);
+
+/* bind.c: ports */
+int bind_port(struct tcp_sock *sk, uint16_t port); /* port 0: chosen. -EADDRINUSE */
+/* RFC 6056: the ephemeral port for a connect(), with TIME_WAIT reuse. -EADDRNOTAVAIL */
+int bind_connect(struct tcp_sock *sk);
+void bind_release(struct tcp_sock *sk);
+void bind_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
+void bind_timewait(struct timewait_sock *tw, const struct tcp_sock *sk);
+void bind_timewait_release(struct timewait_sock *tw);
+
+/* isn.c: RFC 6528 and RFC 7323 5.4 */
+uint32_t tcp_isn(struct stack *st, const struct sock_common *c);
+uint32_t tcp_ts_offset(struct stack *st, const struct sock_common *c);
+static inline uint32_t tcp_ts_clock_ms(uint64_t now_us)
+{
+	return (uint32_t)(now_us / 1000);
+}
+
+/* listen.c, request.c, syncookies.c */
+int listen_start(struct tcp_sock *sk, int backlog);
+void listen_stop(struct tcp_sock *sk); /* drops request_socks, resets unaccepted children */
+void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg); /* a segment to the listener itself */
+void request_rcv(struct request_sock *req, struct tcp_segment *seg);
+void request_free(struct request_sock *req);
+bool accept_queue_full(struct tcp_sock *listener);
+void request_icmp_error(struct request_sock *req, int err);
+
+/* timewait.c: the connection hands over; sk is freed by the caller if it is an orphan, else it
+ * becomes CLOSE with TCP_EVENT_CLOSED */
+void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeout_us);
+/* True: a new SYN may replace it (RFC 6191, RFC 1122 4.2.2.13); *isn_base as the new ISN's floor. */
+bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *isn_base);
+void timewait_free(struct timewait_sock *tw);
+
+/* reset.c: answers outside any connection */
+void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg); /* RFC 9293 3.10.7.1 */
+/* A bare segment for a request_sock, a timewait_sock or a challenge. */
+void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
+		   uint8_t flags, uint16_t wnd, const struct tcp_options *opt, uint8_t tos);
+/* RFC 5961 7: false when the per-second or per-socket limit says no. */
+bool tcp_challenge_allowed(struct stack *st);
+bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter);
+
+/* ------------------------------------------------------------------ the connection */
+
+/* sock.c: allocation and state */
+struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err);
+void tcp_sock_free(struct tcp_sock *sk); /* unhashes, cancels, frees everything */
+void tcp_set_state(struct tcp_sock *sk, enum tcp_state state); /* keeps CurrEstab and friends */
+void tcp_event(struct tcp_sock *sk, unsigned events);
+void tcp_want_flush(struct tcp_sock *sk);
+/* The connection is over with an error (0: in order): events, queues purged, unhashed; an orphan
+ * is freed. sk must not be used afterwards unless it has a user. */
+void tcp_done(struct tcp_sock *sk, int err);
+/* Path, MSS and initial windows for the destination. */
+int tcp_sock_route(struct tcp_sock *sk);
+void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes);
+/* Windows: our initial receive window and scale. RFC 7323 2.3 */
+void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t mss, uint32_t clamp,
+			       bool wscale_ok, uint32_t *rcv_wnd, uint8_t *rcv_wscale);
+void tcp_init_transfer(struct tcp_sock *sk); /* on entering ESTABLISHED: cwnd, buffers, timers */
+
+/* minisocks.c: the child of a request_sock in SYN_RECV, hashed in the request's place; NULL: no memory */
+struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct request_sock *req,
+				  const struct tcp_segment *seg);
+
+/* connect.c */
+int tcp_connect_start(struct tcp_sock *sk);
+void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg);
+
+/* input.c: RFC 9293 3.10.7.4; seg->pkt is taken or left for the caller to free */
+void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg);
+void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_t code, uint32_t mtu);
+
+/* ack.c */
+bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg); /* false: segment unacceptable */
+void tcp_rtt_sample(struct tcp_sock *sk, int64_t rtt_us);
+
+/* rcvqueue.c */
+void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg);
+uint32_t tcp_receive_window(const struct tcp_sock *sk); /* what is still offered */
+uint32_t tcp_select_window(struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup */
+void tcp_rcv_queues_purge(struct tcp_sock *sk);
+
+/* recovery.c, sack.c */
+void sack_update(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *sample);
+void recovery_on_ack(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *s,
+		     uint32_t prior_una, bool is_dupack);
+void recovery_enter_loss(struct tcp_sock *sk);
+uint32_t tcp_pipe_bytes(const struct tcp_sock *sk);
+
+/* output.c */
+void tcp_write_xmit(struct tcp_sock *sk);
+void tcp_send_ack(struct tcp_sock *sk);
+void tcp_send_active_reset(struct tcp_sock *sk);
+int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg);
+void tcp_send_syn(struct tcp_sock *sk); /* SYN or, in SYN_RECV by simultaneous open, SYN-ACK */
+void tcp_send_probe(struct tcp_sock *sk); /* keepalive or zero-window */
+
+/* sndbuf.c */
+void sndbuf_ack(struct tcp_sock *sk, uint32_t bytes);
+int sndbuf_iov(struct tcp_sock *sk, uint32_t seq, uint32_t len, struct iovec *iov, int max);
+void sndbuf_purge(struct tcp_sock *sk);
+
+/* timers.c */
+void tcp_timers_init(struct tcp_sock *sk);
+void tcp_timers_cancel(struct tcp_sock *sk);
+void tcp_rearm_rto(struct tcp_sock *sk);
+void tcp_schedule_delack(struct tcp_sock *sk);
+void tcp_keepalive_start(struct tcp_sock *sk, uint64_t after_us);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs every suite in one runner, so that Check's totals are the project's totals. CK_FORK=no and
+ * CK_RUN_SUITE=name work as Check documents them. */
+#include <stdlib.h>
+
+#include "tests/unit/suites.h"
+
+static Suite *(*const suites[])(void) = {
+	base_suite,
+};
+
+int main(void)
+{
+	SRunner *runner = srunner_create(suites[0]());
+	for (size_t i = 1; i < sizeof(suites) / sizeof(suites[0]); i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
