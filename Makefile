@@ -5,6 +5,7 @@
 #   make check      every test: unit, sanitized unit, end to end (installs what is missing)
 #   make unit       the unit tests alone          make asan   the same, sanitized
 #   make e2e        the end-to-end tests alone    make lint   clang-format, clang-tidy, shellcheck
+#   make sim SEEDS=n   a simulated network, n seeds, sanitized
 #   make bench      measurements                  make install PREFIX=/usr DESTDIR=
 #
 # New .c files are found by themselves: a folder is a component.
@@ -13,6 +14,7 @@ CC ?= gcc
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 BUILD ?= build
+SEEDS ?= 1000
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2
@@ -27,6 +29,7 @@ RPC_SRC := $(sort $(wildcard rpc/*.c))
 DAEMON_SRC := $(sort $(wildcard daemon/*.c))
 CTL_SRC := $(sort $(wildcard ctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 DAEMON_UNIT_SRC := $(filter-out daemon/main.c,$(DAEMON_SRC))
 ALL_SRC := $(STACK_SRC) $(SHIM_SRC) $(RPC_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC)
 
@@ -37,7 +40,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan e2e lint format bench install uninstall clean deps
+.PHONY: all demo check unit asan sim e2e lint format bench install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -68,6 +71,9 @@ $(BUILD)/check-unit: $(call obj,exe,$(UNIT_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC)) $
 $(BUILD)/check-asan: $(call obj,san,$(UNIT_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
 	$(CC) $(SAN) -o $@ $^ $(CHECK_LIBS) $(DAEMON_LIBS)
 
+$(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
+	$(CC) $(SAN) -o $@ $^
+
 deps:
 	scripts/deps
 demo: deps
@@ -80,6 +86,8 @@ unit: $(BUILD)/check-unit
 	$(BUILD)/check-unit
 asan: $(BUILD)/check-asan
 	$(BUILD)/check-asan
+sim: $(BUILD)/sim
+	$(BUILD)/sim --seeds $(SEEDS)
 e2e: all
 	tests/e2e/run
 bench: all

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The model behind impair.h. */
+#include "stack/link/impair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack/base/timer.h"
+
+#define DEFAULT_LIMIT_PACKETS 1000
+#define PPM 1000000
+
+/* The draws one frame gets: always all of them, in this order. */
+struct fate {
+	bool lost, duplicated, corrupted, reordered;
+	uint32_t corrupt_bit;
+	uint32_t jitter_unit; /* 0..PPM-1 */
+};
+
+void impair_init(struct impair *im, const struct impair_config *config)
+{
+	memset(im, 0, sizeof(*im));
+	list_init(&im->queue);
+	impair_configure(im, config);
+}
+
+void impair_configure(struct impair *im, const struct impair_config *config)
+{
+	uint8_t seed[32] = {0};
+	bool reseed = config->seed != im->config.seed || im->random.counter == 0;
+	im->config = *config;
+	if (!reseed)
+		return;
+	memcpy(seed, &config->seed, sizeof(config->seed));
+	random_seed(&im->random, seed);
+	im->in_burst = false;
+}
+
+void impair_destroy(struct impair *im)
+{
+	list_for_each_safe (pos, &im->queue) {
+		list_del(pos);
+		free(container_of(pos, struct impair_frame, node));
+	}
+	im->queued = 0;
+}
+
+static bool chance(struct impair *im, uint32_t ppm)
+{
+	return random_below(&im->random, PPM) < ppm;
+}
+
+static struct fate draw(struct impair *im, size_t len)
+{
+	const struct impair_config *c = &im->config;
+	struct fate f;
+	bool flip = chance(im, im->in_burst ? c->burst_leave_ppm : c->burst_enter_ppm);
+	im->in_burst ^= flip;
+	f.lost = chance(im, c->loss_ppm) || im->in_burst || c->cut;
+	f.duplicated = chance(im, c->duplicate_ppm);
+	f.corrupted = chance(im, c->corrupt_ppm);
+	f.reordered = chance(im, c->reorder_ppm);
+	f.corrupt_bit = random_below(&im->random, (uint32_t)len * 8);
+	f.jitter_unit = random_below(&im->random, PPM);
+	return f;
+}
+
+/* When the last bit of the frame has left the rate-limited sender; UINT64_MAX: queue full. */
+static uint64_t serialise(struct impair *im, size_t len, uint64_t now_us)
+{
+	const struct impair_config *c = &im->config;
+	uint32_t limit = c->limit_packets ? c->limit_packets : DEFAULT_LIMIT_PACKETS;
+	if (im->queued >= limit)
+		return UINT64_MAX;
+	if (c->rate_bps == 0)
+		return now_us;
+	uint64_t start = im->busy_until_us > now_us ? im->busy_until_us : now_us;
+	im->busy_until_us = start + (uint64_t)len * 8 * 1000000 / c->rate_bps;
+	return im->busy_until_us;
+}
+
+static uint64_t release_time(struct impair *im, const struct fate *f, uint64_t sent_us)
+{
+	const struct impair_config *c = &im->config;
+	if (f->reordered && c->delay_us) {
+		im->stats.reordered++;
+		return sent_us;
+	}
+	uint64_t spread = c->jitter_us * 2 * f->jitter_unit / PPM;
+	uint64_t at = sent_us + c->delay_us + spread;
+	at = at > c->jitter_us + sent_us ? at - c->jitter_us : sent_us;
+	if (at < im->last_release_us)
+		at = im->last_release_us;
+	im->last_release_us = at;
+	return at;
+}
+
+static struct impair_frame *enqueue(struct impair *im, const uint8_t *frame, size_t len,
+				    uint64_t release_us)
+{
+	struct impair_frame *q = malloc(sizeof(*q) + len);
+	if (!q)
+		return NULL;
+	q->release_us = release_us;
+	q->len = (uint32_t)len;
+	memcpy(q->data, frame, len);
+	struct list *after = im->queue.prev;
+	while (after != &im->queue &&
+	       container_of(after, struct impair_frame, node)->release_us > release_us)
+		after = after->prev;
+	list_add_head(after, &q->node);
+	im->queued++;
+	return q;
+}
+
+void impair_push(struct impair *im, const uint8_t *frame, size_t len, uint64_t now_us)
+{
+	if (len == 0)
+		return;
+	struct fate f = draw(im, len);
+	if (f.lost) {
+		im->stats.lost++;
+		return;
+	}
+	uint64_t sent_us = serialise(im, len, now_us);
+	if (sent_us == UINT64_MAX) {
+		im->stats.overflowed++;
+		return;
+	}
+	uint64_t at = release_time(im, &f, sent_us);
+	struct impair_frame *q = enqueue(im, frame, len, at);
+	if (!q) {
+		im->stats.overflowed++;
+		return;
+	}
+	if (f.corrupted) {
+		q->data[f.corrupt_bit / 8] ^= (uint8_t)(1 << f.corrupt_bit % 8);
+		im->stats.corrupted++;
+	}
+	if (f.duplicated && enqueue(im, q->data, len, at))
+		im->stats.duplicated++;
+}
+
+struct impair_frame *impair_pop(struct impair *im, uint64_t now_us)
+{
+	if (impair_next_us(im) > now_us)
+		return NULL;
+	struct impair_frame *q = container_of(im->queue.next, struct impair_frame, node);
+	list_del(&q->node);
+	im->queued--;
+	im->stats.passed++;
+	return q;
+}
+
+uint64_t impair_next_us(const struct impair *im)
+{
+	if (list_empty(&im->queue))
+		return TIMER_NEVER;
+	return container_of(im->queue.next, struct impair_frame, node)->release_us;
+}

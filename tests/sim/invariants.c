@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must hold after every step, whatever the network does, and what must be left at the end.
+ * Here the stack's own structures are read, never written.
+ */
+#include <stdarg.h>
+#include <string.h>
+
+#include "stack/stack_impl.h"
+#include "tests/sim/sim.h"
+
+#define STUCK_US (1200 * SEC_US)
+
+void sim_fail(struct sim *sim, const char *fmt, ...)
+{
+	if (sim->failure[0])
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(sim->failure, sizeof(sim->failure), fmt, ap);
+	va_end(ap);
+}
+
+static void check_sequence_numbers(struct sim *sim, const struct tcp_sock *sk)
+{
+	if (!seq_leq(sk->snd_una, sk->snd_nxt))
+		sim_fail(sim, "snd_una %u beyond snd_nxt %u", sk->snd_una, sk->snd_nxt);
+	if (!seq_leq(sk->copied_seq, sk->rcv_nxt))
+		sim_fail(sim, "copied_seq %u beyond rcv_nxt %u", sk->copied_seq, sk->rcv_nxt);
+	/* RFC 9293 3.8.6.2.1: what was offered is not taken back. */
+	if (seq_gt(sk->rcv_nxt, sk->rcv_wup + sk->rcv_wnd + 1))
+		sim_fail(sim, "rcv_nxt %u beyond the window offered, %u + %u", sk->rcv_nxt,
+			 sk->rcv_wup, sk->rcv_wnd);
+}
+
+/* Something unacknowledged: a timer must be running, or nobody will ever repeat it. */
+static void check_timers(struct sim *sim, const struct tcp_sock *sk)
+{
+	bool in_flight = sk->snd_una != sk->snd_nxt;
+	if (in_flight && !timer_armed(&sk->rtx_timer))
+		sim_fail(sim, "state %u: %u bytes in flight and no retransmission timer",
+			 sk->c.state, sk->snd_nxt - sk->snd_una);
+	if (!in_flight && sk->sndq_bytes > 0 && sk->snd_wnd == 0 &&
+	    (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT) &&
+	    !timer_armed(&sk->rtx_timer))
+		sim_fail(sim, "zero window, %u bytes waiting and no persist timer", sk->sndq_bytes);
+}
+
+static void check_scoreboard(struct sim *sim, const struct tcp_sock *sk)
+{
+	uint32_t sacked = 0, lost = 0, retrans = 0, at = sk->snd_una;
+	list_for_each (pos, &sk->rtx_queue) {
+		const struct tx_seg *s = container_of(pos, struct tx_seg, node);
+		uint32_t len = s->end_seq - s->seq;
+		if (pos != sk->rtx_queue.next && s->seq != at)
+			sim_fail(sim, "retransmit queue has a hole at %u", at);
+		at = s->end_seq;
+		sacked += s->sacked ? len : 0;
+		lost += s->lost ? len : 0;
+		retrans += s->retransmitted ? len : 0;
+		if (s->sacked && s->lost)
+			sim_fail(sim, "a segment is both sacked and lost");
+	}
+	if (sacked != sk->sacked_bytes || lost != sk->lost_bytes || retrans != sk->retrans_bytes)
+		sim_fail(
+		    sim, "scoreboard counts: sacked %u (has %u), lost %u (%u), retrans %u (%u)",
+		    sk->sacked_bytes, sacked, sk->lost_bytes, lost, sk->retrans_bytes, retrans);
+	if (sk->cwnd_bytes == 0)
+		sim_fail(sim, "cwnd is zero");
+}
+
+static void check_out_of_order_queue(struct sim *sim, const struct tcp_sock *sk)
+{
+	uint32_t at = sk->rcv_nxt;
+	list_for_each (pos, &sk->ooo_queue) {
+		const struct pkt *p = container_of(pos, struct pkt, node);
+		if (!seq_lt(at, p->seq + (p->len ? 0 : 1)) && pos == sk->ooo_queue.next &&
+		    seq_leq(p->seq, at))
+			sim_fail(sim, "out-of-order queue starts at %u, rcv_nxt is %u", p->seq, at);
+		if (seq_lt(p->seq, at))
+			sim_fail(sim, "out-of-order queue overlaps at %u", p->seq);
+		at = p->seq + p->len;
+	}
+}
+
+static bool has_connection_state(const struct tcp_sock *sk)
+{
+	return sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN;
+}
+
+static void check_stack(struct sim *sim, struct stack *st)
+{
+	list_for_each (pos, &st->tcp.all) {
+		const struct tcp_sock *sk = container_of(pos, struct tcp_sock, all_node);
+		if (!has_connection_state(sk))
+			continue;
+		check_sequence_numbers(sim, sk);
+		check_timers(sim, sk);
+		check_scoreboard(sim, sk);
+		check_out_of_order_queue(sim, sk);
+	}
+}
+
+void invariants_check(struct sim *sim)
+{
+	for (int i = 0; i < 2; i++)
+		check_stack(sim, sim->host[i].stack);
+	bool path_up = !(sim->now_us >= sim->cut.from_us && sim->now_us < sim->cut.until_us);
+	if (path_up && !app_all_done(sim) && sim->now_us > sim->last_progress_us + STUCK_US)
+		sim_fail(sim, "no progress for %llu s with the path up",
+			 (unsigned long long)(STUCK_US / SEC_US));
+}
+
+static void check_delivered(struct sim *sim, const struct app *a, const struct app *peer)
+{
+	if (a->err || peer->err || a->aborted || peer->aborted || a->closed_early ||
+	    peer->closed_early)
+		return;
+	if (a->received != peer->send_total)
+		sim_fail(sim, "conn %u %s received %llu of %llu bytes", a->index,
+			 a->is_server ? "server" : "client", (unsigned long long)a->received,
+			 (unsigned long long)peer->send_total);
+}
+
+/* Everything is closed and every TIME_WAIT has run out: nothing may be left. */
+void invariants_at_end(struct sim *sim)
+{
+	for (unsigned i = 0; i < sim->apps; i++) {
+		check_delivered(sim, &sim->client[i], &sim->server[i]);
+		check_delivered(sim, &sim->server[i], &sim->client[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct tcp_counts n = tcp_count(sim->host[i].stack);
+		if (n.sockets || n.orphans || n.timewait || n.request_socks || n.listeners)
+			sim_fail(sim,
+				 "host %d keeps %u sockets, %u orphans, %u timewait, %u requests, "
+				 "%u listeners",
+				 i, n.sockets, n.orphans, n.timewait, n.request_socks, n.listeners);
+		if (n.rcvbuf_bytes || n.sndbuf_bytes)
+			sim_fail(sim, "host %d keeps %zu bytes received, %zu to send", i,
+				 n.rcvbuf_bytes, n.sndbuf_bytes);
+		if (stack_pkt_pool(sim->host[i].stack)->used_bytes)
+			sim_fail(sim, "host %d keeps %zu bytes of packets", i,
+				 stack_pkt_pool(sim->host[i].stack)->used_bytes);
+	}
+}

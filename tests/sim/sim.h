@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A network in virtual time: two hosts, each a stack of its own, and one impaired link each way.
+ *
+ * Theory of operation: everything follows from one seed: the link, the tuning of both stacks, the
+ * programs on them and what these do (scenario.c). The loop (sim.c) jumps from event to event;
+ * after each step the invariants are checked (invariants.c). A failing seed replays exactly;
+ * with tracing on, every segment is printed in words and written as pcapng (trace.c).
+ */
+#ifndef XTCP_TESTS_SIM_H
+#define XTCP_TESTS_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "stack/base/random.h"
+#include "stack/link/impair.h"
+#include "stack/stack.h"
+#include "stack/tcp/tcp.h"
+
+#define SIM_APPS_MAX 8
+#define SIM_FIRST_PORT 1000
+#define SIM_SERVER_V4 0x0a4d0002u
+#define SIM_CLIENT_V4 0x0a4d0001u
+#define SEC_US 1000000ull
+
+struct sim;
+
+/* One end of one connection: what its program does. */
+struct app {
+	bool is_server;
+	unsigned index; /* connection number; the server's port is SIM_FIRST_PORT + index */
+	struct tcp_sock *sk;
+	uint64_t start_us;	     /* client: when to connect */
+	uint64_t send_total, sent;   /* bytes */
+	uint64_t received, abort_at; /* abort_at: reset after so many received; UINT64_MAX: never */
+	uint32_t read_chunk;	     /* bytes taken per read, */
+	uint64_t read_every_us;	     /* at most so often (0: at once) */
+	uint64_t next_read_us;
+	uint64_t close_early_at; /* close() after so many received, unread or not; UINT64_MAX */
+	bool nodelay, fin_sent, eof, done, connected, aborted, closed_early;
+	int err;
+};
+
+struct host {
+	struct sim *sim;
+	unsigned index; /* 0: client, 1: server */
+	struct stack *stack;
+	struct impair out; /* what it sends */
+	uint32_t right_edge_seen;
+};
+
+struct link_cut {
+	uint64_t from_us, until_us;
+};
+
+struct sim {
+	uint64_t seed, now_us;
+	struct random random;
+	struct host host[2];
+	struct impair_config link;
+	struct link_cut cut;
+	unsigned apps;
+	struct app client[SIM_APPS_MAX], server[SIM_APPS_MAX];
+	struct tcp_sock *listener[SIM_APPS_MAX];
+	uint64_t steps, last_progress_us, segments;
+	bool aborts_possible; /* somebody resets: errors are legitimate */
+	bool harsh;	      /* the path may be too bad to connect at all */
+	char failure[256];    /* empty: none so far */
+	FILE *trace, *pcap;
+};
+
+/* scenario.c */
+void scenario_draw(struct sim *sim, struct stack_config config[2]);
+void scenario_tune(struct sim *sim, struct host *h);
+
+/* app.c: the programs */
+uint8_t app_byte(const struct sim *sim, unsigned index, bool from_server, uint64_t offset);
+void app_start_listening(struct sim *sim);
+void app_run(struct sim *sim);
+void app_event(struct sim *sim, struct host *h, struct tcp_sock *sk, unsigned events);
+uint64_t app_next_us(const struct sim *sim);
+bool app_all_done(const struct sim *sim);
+
+/* invariants.c */
+void invariants_check(struct sim *sim);
+void invariants_at_end(struct sim *sim);
+void sim_fail(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* trace.c */
+void trace_frame(struct sim *sim, unsigned from, const uint8_t *frame, size_t len);
+void pcap_begin(FILE *f);
+void pcap_frame(FILE *f, uint64_t now_us, const uint8_t *frame, size_t len);
+
+/* sim.c: true when the seed ran clean; the reason is in sim->failure otherwise */
+bool sim_run(struct sim *sim, uint64_t seed, FILE *trace, FILE *pcap);
+
+static inline uint32_t sim_pick(struct sim *sim, uint32_t bound)
+{
+	return random_below(&sim->random, bound);
+}
+
+#endif

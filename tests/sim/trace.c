@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* A replay for people: one line a segment, and the same frames as pcapng. */
+#include "stack/base/bytes.h"
+#include "stack/tcp/tcp_impl.h"
+#include "tests/sim/sim.h"
+
+static void trace_options(FILE *out, const uint8_t *opts, size_t len)
+{
+	struct tcp_options o = {0};
+	if (!tcp_options_parse(opts, len, &o))
+		return;
+	if (o.mss)
+		fprintf(out, " mss %u", o.mss);
+	if (o.has_wscale)
+		fprintf(out, " wscale %u", o.wscale);
+	if (o.has_ts)
+		fprintf(out, " ts %u/%u", o.tsval, o.tsecr);
+	for (unsigned i = 0; i < o.sack_cnt; i++)
+		fprintf(out, " sack %u-%u", o.sack[i].start, o.sack[i].end);
+}
+
+void trace_frame(struct sim *sim, unsigned from, const uint8_t *frame, size_t len)
+{
+	static const char letters[] = "FSRPAUEC";
+	char flags[9] = "";
+	unsigned at = 0;
+	struct reader r = reader_of(frame, len);
+	read_bytes(&r, 12);
+	uint16_t type = read_be16(&r);
+	fprintf(sim->trace, "%12.6f %s ", (double)(sim->now_us % (1000000 * SEC_US)) / 1e6,
+		from ? "server" : "client");
+	const uint8_t *ip = read_bytes(&r, IPV4_HDR_BYTES);
+	if (type != 0x0800 || !ip || ip[9] != IPPROTO_TCP_) {
+		fprintf(sim->trace, "ethertype %04x, %zu bytes\n", type, len);
+		return;
+	}
+	uint16_t sport = read_be16(&r), dport = read_be16(&r);
+	uint32_t seq = read_be32(&r), ack = read_be32(&r);
+	unsigned hdr = (read_u8(&r) >> 4) * 4u;
+	uint8_t bits = read_u8(&r);
+	uint16_t wnd = read_be16(&r);
+	read_be32(&r);
+	for (unsigned i = 0; i < 8; i++)
+		if (bits >> i & 1)
+			flags[at++] = letters[i];
+	flags[at] = '\0';
+	fprintf(sim->trace, "%u>%u %s %u:%zu ack %u win %u", sport, dport, flags, seq,
+		len - 14 - IPV4_HDR_BYTES - hdr, ack, wnd);
+	size_t opt_len = hdr > TCP_HDR_BYTES ? hdr - TCP_HDR_BYTES : 0;
+	const uint8_t *opts = read_bytes(&r, opt_len);
+	if (opts)
+		trace_options(sim->trace, opts, opt_len);
+	fputc('\n', sim->trace);
+}
+
+static void put_le32(FILE *f, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		fputc((int)(v >> (8 * i) & 255), f);
+}
+
+void pcap_begin(FILE *f)
+{
+	put_le32(f, 0x0a0d0d0a); /* section header */
+	put_le32(f, 28);
+	put_le32(f, 0x1a2b3c4d);
+	put_le32(f, 1); /* version 1.0 */
+	put_le32(f, 0xffffffff);
+	put_le32(f, 0xffffffff);
+	put_le32(f, 28);
+	put_le32(f, 1); /* interface: Ethernet, microseconds */
+	put_le32(f, 20);
+	put_le32(f, 1);
+	put_le32(f, 0);
+	put_le32(f, 20);
+}
+
+void pcap_frame(FILE *f, uint64_t now_us, const uint8_t *frame, size_t len)
+{
+	uint32_t padded = (uint32_t)(len + 3) & ~3u;
+	put_le32(f, 6); /* enhanced packet */
+	put_le32(f, 32 + padded);
+	put_le32(f, 0);
+	put_le32(f, (uint32_t)(now_us >> 32));
+	put_le32(f, (uint32_t)now_us);
+	put_le32(f, (uint32_t)len);
+	put_le32(f, (uint32_t)len);
+	fwrite(frame, 1, len, f);
+	for (size_t i = len; i < padded; i++)
+		fputc(0, f);
+	put_le32(f, 32 + padded);
+}
