@@ -151,6 +151,7 @@ struct tx_seg {
 	uint64_t delivered_us; /* RFC 9002-style delivery rate sample: state when sent */
 	uint64_t delivered;
 	uint16_t retrans;      /* transmissions after the first */
+	uint16_t mss;	       /* payload bytes per segment when it was last sent */
 	bool sacked : 1, lost : 1, retransmitted : 1 /* outstanding retransmission */, app_limited : 1,
 	    syn : 1, fin : 1, urg : 1;
 };
@@ -165,6 +166,8 @@ struct ack_sample {
 	int64_t rtt_us;		  /* -1: no sample */
 	uint64_t delivered, interval_us; /* delivery rate sample; interval 0: none */
 	bool app_limited, ece;
+	uint32_t sacked_bytes;	 /* the part of acked_bytes that SACK brought */
+	bool una_advanced, dsack, not_dup; /* not_dup: brought data or a window update */
 };
 struct cc_ops {
 	const char *name;
@@ -178,6 +181,11 @@ struct cc_ops {
 	uint32_t (*undo_cwnd)(struct tcp_sock *sk);
 };
 const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
+/* TCP_CONGESTION: -ENOENT for an unknown name. May be called at any time. */
+int tcp_set_congestion_control(struct tcp_sock *sk, const char *name);
+/* On entering ESTABLISHED (after the handshake's RTT sample, with mss_cache set): ops (from the
+ * sysctl if none is chosen), initial window, ssthresh, recovery state. */
+void tcp_cc_init(struct tcp_sock *sk);
 /* Space separated names, as net.ipv4.tcp_available_congestion_control. */
 const char *cc_available(void);
 
@@ -187,6 +195,7 @@ enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 struct snd_block {
 	struct list node;
 	uint32_t cap, used, acked; /* bytes; data[acked..used) is live */
+	uint32_t seq;		   /* of data[0], once used > 0 */
 	uint8_t data[];
 };
 
@@ -239,6 +248,8 @@ struct tcp_sock {
 	struct list snd_blocks;	      /* snd_block.node: bytes [snd_una, write_seq) */
 	uint32_t sndq_bytes;	      /* write_seq - snd_una of data, FIN not counted */
 	struct list rtx_queue;	      /* tx_seg.node: [snd_una, snd_nxt) */
+	struct snd_block *snd_cursor; /* where the last look-up in snd_blocks ended, or NULL */
+	uint32_t pushed_seq;	      /* end of the last segment sent with PSH */
 	bool fin_queued : 1, fin_sent : 1, urg_pending : 1, write_blocked : 1;
 	uint16_t mss_cache;	      /* payload bytes per segment now, options counted */
 	uint16_t advmss;	      /* what we told the peer */
@@ -270,6 +281,8 @@ struct tcp_sock {
 
 	/* --- RTT and RTO (RFC 6298) */
 	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us, backoff; /* srtt_us 0: none yet */
+	uint32_t rto_var_us, rto_var_max_us, rtt_seq; /* 4 * deviation, its maximum of this round trip */
+	uint64_t min_rtt_stamp_us;
 
 	/* --- congestion and recovery */
 	const struct cc_ops *cc;
@@ -284,12 +297,21 @@ struct tcp_sock {
 	uint8_t ca_state, dupacks;
 	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
 	uint64_t last_snd_us;
+	uint32_t max_flight_bytes, cwnd_usage_seq; /* RFC 7661-style validation, as Linux */
+	uint64_t cwnd_stamp_us;
+	uint32_t highest_sack_seq;	       /* end of the highest SACKed bytes */
+	uint64_t rack_sent_us;		       /* RFC 8985: of the most recently sent delivered segment */
+	uint32_t rack_end_seq, rack_rtt_us, rack_dsack_seq, tlp_high_seq;
+	uint8_t rack_reo_wnd_mult, rack_reo_wnd_persist;
+	bool is_cwnd_limited : 1, reordering_seen : 1, rack_advanced : 1, tlp_retrans : 1;
 
 	/* --- timers: one for RTO, persist and the loss probe (never two at once), as Linux */
 	struct timer rtx_timer, delack_timer, keepalive_timer;
 	uint8_t rtx_timer_kind; /* enum tcp_timer_kind */
 	uint8_t retransmits, probes_out, keepalive_probes_out;
 	uint64_t first_retrans_us; /* when the oldest unacknowledged byte first timed out */
+	uint64_t probes_start_us;  /* of this run of zero-window probes; 0: none */
+	uint64_t last_ack_rcv_us;  /* the last acceptable ACK */
 
 	/* --- rate limits and totals */
 	uint64_t last_oow_ack_us;
@@ -298,7 +320,15 @@ struct tcp_sock {
 	uint64_t created_us;
 };
 
-enum tcp_timer_kind { RTX_TIMER_NONE, RTX_TIMER_RTO, RTX_TIMER_PERSIST, RTX_TIMER_TLP };
+enum tcp_timer_kind {
+	RTX_TIMER_NONE,
+	RTX_TIMER_RTO,
+	RTX_TIMER_PERSIST,
+	RTX_TIMER_TLP,
+	RTX_TIMER_REO, /* RACK's reordering timer */
+};
+
+#define TCP_INFINITE_SSTHRESH 0x7fffffffu
 
 #define TCP_EHASH_MIN 1024
 
@@ -435,7 +465,7 @@ void tcp_rtt_sample(struct tcp_sock *sk, int64_t rtt_us);
 /* rcvqueue.c */
 void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg);
 uint32_t tcp_receive_window(const struct tcp_sock *sk); /* what is still offered */
-uint32_t tcp_select_window(struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup */
+uint32_t tcp_select_window(struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup; bytes, unscaled */
 void tcp_rcv_queues_purge(struct tcp_sock *sk);
 
 /* recovery.c, sack.c */
@@ -444,8 +474,17 @@ void recovery_on_ack(struct tcp_sock *sk, const struct tcp_segment *seg, struct 
 		     uint32_t prior_una, bool is_dupack);
 void recovery_enter_loss(struct tcp_sock *sk);
 uint32_t tcp_pipe_bytes(const struct tcp_sock *sk);
+/* The path MTU shrank and tcp_sync_mss() is done: what was sent too large is lost, and that is not
+ * congestion (RFC 1191 6.4, RFC 5681 4.1). */
+void tcp_simple_retransmit(struct tcp_sock *sk);
 
 /* output.c */
+/* write_seq never counts the FIN, snd_nxt does once it is sent: the FIN is acknowledged when */
+static inline bool tcp_fin_acked(const struct tcp_sock *sk)
+{
+	return sk->fin_sent && sk->snd_una == sk->snd_nxt;
+}
+/* Retransmits what is lost, sends what cwnd and window allow, arms the timers; tcp_flush() calls it. */
 void tcp_write_xmit(struct tcp_sock *sk);
 void tcp_send_ack(struct tcp_sock *sk);
 void tcp_send_active_reset(struct tcp_sock *sk);
@@ -456,7 +495,8 @@ void tcp_send_probe(struct tcp_sock *sk); /* keepalive or zero-window */
 /* sndbuf.c */
 void sndbuf_ack(struct tcp_sock *sk, uint32_t bytes);
 int sndbuf_iov(struct tcp_sock *sk, uint32_t seq, uint32_t len, struct iovec *iov, int max);
-void sndbuf_purge(struct tcp_sock *sk);
+void sndbuf_purge(struct tcp_sock *sk); /* snd_blocks and rtx_queue */
+void sndbuf_pool_destroy(struct stack *st); /* the warm free lists; tcp_layer_destroy() calls it */
 
 /* timers.c */
 void tcp_timers_init(struct tcp_sock *sk);

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segments on their way out: what may be sent, how much at once, and the one function through
+ * which every segment of a connection leaves.
+ *
+ * Theory of operation
+ *   - tcp_write_xmit() is called once per batch: it sends again what recovery has marked lost, then
+ *     new data as far as min(cwnd, peer's window), in TSO segments as large as the link takes. Each
+ *     segment is recorded as a tx_seg before it leaves; a frame the IP layer refuses is as good as
+ *     lost on the wire, and the timers bring it back.
+ *   - A segment of less than one MSS waits where Nagle's rule as Minshall changed it, TCP_CORK or
+ *     the silly window rule (RFC 9293 3.7.4, 3.8.6.2.1) say so. If nothing is in flight then, the
+ *     persist timer sees to it that the wait ends (200 ms for a cork, as Linux).
+ *   - The FIN rides on the last data segment. Once fin_sent is set snd_nxt counts it and nothing
+ * new leaves.
+ *   - Any segment with ACK set carries the newest rcv_nxt, window, timestamps and SACK blocks, and
+ *     so settles what ack_now and ack_delayed ask for.
+ */
+#include <errno.h>
+
+#include "stack/tcp/tcp_send.h"
+
+#define IOV_MAX_SPANS ((int)(sizeof(((struct ip_tx *)0)->payload) / sizeof(struct iovec)))
+#define TS_OPTION_BYTES 12 /* padded */
+
+/* --- one segment ---------------------------------------------------------------------------- */
+
+/* RFC 2018 3, RFC 2883 4: a D-SACK block comes first; four blocks, or three beside timestamps. */
+static uint8_t fill_sack_blocks(const struct tcp_sock *sk, struct sack_block *to)
+{
+	uint8_t max = sk->tstamp_ok ? 3 : TCP_SACK_BLOCKS_MAX, n = 0;
+	if (!sk->sack_ok)
+		return 0;
+	if (sk->dup_sack)
+		to[n++] = sk->dsack;
+	for (uint8_t i = 0; i < sk->rcv_sack_cnt && n < max; i++)
+		to[n++] = sk->rcv_sacks[i];
+	return n;
+}
+
+static uint32_t sack_option_bytes(const struct tcp_sock *sk)
+{
+	uint32_t n = sk->rcv_sack_cnt + (sk->dup_sack ? 1u : 0u);
+	if (!sk->sack_ok || n == 0)
+		return 0;
+	return 4 + 8 * min_u32(n, sk->tstamp_ok ? 3 : TCP_SACK_BLOCKS_MAX);
+}
+
+static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
+{
+	const struct sysctls *ctl = &sk->stack->sysctl;
+	bool offer = sk->c.state == TCP_SYN_SENT;
+	opt->mss = sk->advmss;
+	opt->has_ts = offer ? ctl->tcp_timestamps : sk->tstamp_ok;
+	opt->sack_permitted = offer ? ctl->tcp_sack : sk->sack_ok;
+	opt->has_wscale = offer ? ctl->tcp_window_scaling : sk->wscale_ok;
+	opt->wscale = sk->rcv_wscale;
+}
+
+static void fill_options(const struct tcp_sock *sk, uint8_t flags, struct tcp_options *opt)
+{
+	memset(opt, 0, sizeof(*opt));
+	if (flags & TCP_SYN)
+		fill_syn_options(sk, opt);
+	else
+		opt->has_ts = sk->tstamp_ok;
+	if (opt->has_ts) {
+		opt->tsval = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
+		opt->tsecr = flags & TCP_ACK ? sk->ts_recent : 0;
+	}
+	if (!(flags & (TCP_SYN | TCP_RST)))
+		opt->sack_cnt = fill_sack_blocks(sk, opt->sack);
+}
+
+/* RFC 7323 2.2: the window in a SYN is not scaled. */
+static uint16_t window_field(struct tcp_sock *sk, uint8_t flags)
+{
+	uint32_t wnd = flags & TCP_SYN ? sk->rcv_wnd : tcp_select_window(sk) >> sk->rcv_wscale;
+	return (uint16_t)min_u32(wnd, 65535);
+}
+
+/* RFC 9293 3.8.5, RFC 6093: the pointer names the byte after the last urgent one. */
+static uint16_t urgent_pointer(const struct tcp_sock *sk, uint32_t seq)
+{
+	if (!sk->urg_pending || seq_geq(seq, sk->snd_up))
+		return 0;
+	uint32_t ahead = sk->snd_up - seq;
+	if (ahead <= 0xffff)
+		return (uint16_t)ahead;
+	return seq_gt(seq + 0xffff, sk->snd_nxt) ? 0xffff : 0;
+}
+
+/* What every segment with ACK settles. */
+static void ack_sent(struct tcp_sock *sk)
+{
+	if (sk->quick_acks > 0 && --sk->quick_acks == 0)
+		sk->ato_us = TCP_ATO_MIN_US;
+	sk->ack_now = sk->ack_delayed = sk->dup_sack = false;
+	timer_cancel(&sk->stack->wheel, &sk->delack_timer);
+	sk->last_ack_sent = sk->rcv_nxt;
+	sk->last_ack_sent_us = sk->stack->now_us;
+}
+
+static void count_sent(struct tcp_sock *sk, uint32_t len, uint32_t segs)
+{
+	sk->stack->mib.counter[TcpOutSegs] += segs;
+	sk->segs_out += segs;
+	if (len > 0)
+		sk->data_segs_out += segs;
+	sk->bytes_sent += len;
+}
+
+/* Every segment of a connection leaves here: `len` bytes from seq on, cut into pieces of `mss`. */
+static int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
+			uint32_t mss)
+{
+	struct ip_tx tx;
+	struct tcp_options opt;
+	fill_options(sk, flags, &opt);
+	size_t opt_len = tcp_options_write(tx.hdr + TCP_HDR_BYTES, &opt);
+	uint16_t urg = urgent_pointer(sk, seq);
+	if (urg)
+		flags |= TCP_URG;
+	uint16_t wnd = window_field(sk, flags);
+	tx.hdr_len = (uint16_t)(TCP_HDR_BYTES + opt_len);
+	tcp_header_write(tx.hdr, sk->c.lport, sk->c.rport, seq, flags & TCP_ACK ? sk->rcv_nxt : 0,
+			 tx.hdr_len, flags, wnd, urg);
+	tx.src = sk->c.laddr;
+	tx.dst = sk->c.raddr;
+	tx.proto = IPPROTO_TCP_;
+	tx.ttl = sk->ttl;
+	tx.tos = sk->tos;
+	tx.df = true; /* RFC 1191: path MTU discovery */
+	tx.csum_offset = 16;
+	tx.ecn_cwr = false;
+	tx.payload_cnt = sndbuf_iov(sk, seq, len, tx.payload, IOV_MAX_SPANS);
+	tx.payload_len = len;
+	tx.gso_size = len > mss ? (uint16_t)mss : 0;
+	count_sent(sk, len, tx.gso_size ? (len + mss - 1) / mss : 1);
+	if (flags & TCP_ACK)
+		ack_sent(sk);
+	return ip_output(sk->stack, &tx);
+}
+
+/* --- sizes ---------------------------------------------------------------------------------- */
+
+/* Payload of one segment now: SACK blocks take room, and no more than half of the largest window
+ * the peer ever offered (RFC 9293 3.8.6.2.1). */
+uint32_t tcp_current_mss(const struct tcp_sock *sk)
+{
+	uint32_t mss = max_u32(sk->mss_cache, 1);
+	uint32_t sack = sack_option_bytes(sk);
+	if (mss > sack + 8)
+		mss -= sack;
+	uint32_t half = sk->max_window > TCP_DEFAULT_MSS ? sk->max_window / 2 : sk->max_window;
+	if (half > 0 && mss > half)
+		mss = max_u32(half, 8);
+	return mss;
+}
+
+/* Payload handed to the link at once: a multiple of mss, or mss alone without TSO. */
+uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss)
+{
+	uint32_t limit =
+	    min_u32(sk->stack->config.tso_max_bytes, 65535 - IPV4_HDR_BYTES - L4_HDR_MAX);
+	if (sk->max_window > 0)
+		limit = min_u32(limit, max_u32(sk->max_window / 2, mss));
+	if (limit < 2 * mss || sk->urg_pending)
+		return mss;
+	return limit - limit % mss;
+}
+
+static uint32_t window_left(const struct tcp_sock *sk)
+{
+	uint32_t end = sk->snd_una + sk->snd_wnd;
+	return seq_gt(end, sk->snd_nxt) ? end - sk->snd_nxt : 0;
+}
+
+/* The peer shrank its path: learn the new size. True if segments must become smaller. */
+static bool resync_mss(struct tcp_sock *sk)
+{
+	struct ip_path path;
+	uint32_t before = sk->mss_cache;
+	if (ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path) != 0)
+		return false;
+	tcp_sync_mss(sk, path.mtu_bytes);
+	return sk->mss_cache < before;
+}
+
+/* --- when to send --------------------------------------------------------------------------- */
+
+/* RFC 9293 3.7.4 with Minshall's change: a partial segment waits only while another partial one is
+ * unacknowledged. A cork holds it in any case; what ends the stream or is urgent never waits. */
+static bool nagle_holds(const struct tcp_sock *sk)
+{
+	if (sk->fin_queued || sk->urg_pending)
+		return false;
+	if (sk->cork)
+		return true;
+	return !sk->nodelay && seq_gt(sk->snd_sml, sk->snd_una) &&
+	       seq_leq(sk->snd_sml, sk->snd_nxt);
+}
+
+static uint32_t cwnd_left(const struct tcp_sock *sk, uint32_t mss)
+{
+	uint32_t in_flight = tcp_pipe_bytes(sk);
+	if (in_flight == 0)
+		return max_u32(sk->cwnd_bytes, mss);
+	return sk->cwnd_bytes > in_flight ? sk->cwnd_bytes - in_flight : 0;
+}
+
+/* All of `want`, or as many whole segments as `room` holds. */
+static uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss)
+{
+	return want <= room ? want : room - room % mss;
+}
+
+/*
+ * Better to wait for the next ACK than to send a fragment of a TSO segment now: as Linux's
+ * tcp_tso_should_defer(). Only while data flows and an ACK is near.
+ */
+static bool tso_should_defer(const struct tcp_sock *sk, uint32_t len, uint32_t limit)
+{
+	uint64_t now = sk->stack->now_us;
+	const struct tx_seg *head = rtx_head(sk);
+	if (!head || sk->ca_state >= CA_RECOVERY || len >= limit)
+		return false;
+	if (now - sk->last_snd_us > 1000)
+		return false;
+	if (len >= min_u32(sk->snd_wnd, sk->cwnd_bytes) / 3)
+		return false;
+	return now - head->sent_us >= sk->srtt_us / 2;
+}
+
+/* How much of the unsent data may leave in one segment now. */
+static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, bool *cwnd_limited)
+{
+	uint32_t unsent = tcp_unsent_bytes(sk), limit = tcp_tso_limit(sk, mss);
+	uint32_t want = min_u32(unsent, limit);
+	if (want == 0)
+		return 0;
+	uint32_t by_window = whole_segments(want, window_left(sk), mss);
+	uint32_t by_cwnd = whole_segments(want, cwnd_left(sk, mss), mss);
+	if (by_cwnd < want && by_cwnd <= by_window)
+		*cwnd_limited = true;
+	uint32_t len = min_u32(by_window, by_cwnd);
+	uint32_t partial = len % mss;
+	if (partial && nagle_holds(sk))
+		len -= partial;
+	if (len > 0 && len < unsent && tso_should_defer(sk, len, limit))
+		return 0;
+	return len;
+}
+
+/* --- new data ------------------------------------------------------------------------------- */
+
+/* RFC 9293 3.9.1.2: push what ends a write; and now and then in a long one, so that a peer that
+ * waits for a push goes on. */
+static bool wants_push(struct tcp_sock *sk, uint32_t end)
+{
+	if (end != sk->write_seq && seq_leq(end, sk->pushed_seq + sk->max_window / 2))
+		return false;
+	sk->pushed_seq = end;
+	return true;
+}
+
+static void before_first_in_flight(struct tcp_sock *sk)
+{
+	tcp_slow_start_after_idle(sk);
+	if (sk->cc && sk->cc->cwnd_event_idle)
+		sk->cc->cwnd_event_idle(sk);
+	sk->delivered_us = sk->stack->now_us;
+}
+
+static struct tx_seg *record_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
+{
+	struct tx_seg *seg = tx_seg_alloc(sk->stack);
+	if (!seg)
+		return NULL;
+	seg->seq = sk->snd_nxt;
+	seg->end_seq = sk->snd_nxt + len + (fin ? 1 : 0);
+	seg->fin = fin;
+	seg->mss = (uint16_t)mss;
+	seg->sent_us = seg->first_us = sk->stack->now_us;
+	seg->delivered = sk->delivered_bytes;
+	seg->delivered_us = sk->delivered_us;
+	seg->app_limited = !sk->is_cwnd_limited;
+	return seg;
+}
+
+static void after_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool was_empty)
+{
+	uint64_t now = sk->stack->now_us;
+	if (len % mss)
+		sk->snd_sml = sk->snd_nxt;
+	/* An answer within the delayed ACK time: a conversation, whose ACKs ride on data. */
+	if (now - sk->last_rcv_us < sk->ato_us)
+		sk->pingpong = 1;
+	sk->last_snd_us = now;
+	if (was_empty || sk->rtx_timer_kind == RTX_TIMER_TLP)
+		tcp_rearm_rto(sk);
+	if (len > 0)
+		sk->stack->mib.counter[TcpExtTCPOrigDataSent] += (len + mss - 1) / mss;
+}
+
+/* Sends `len` new bytes, and the FIN behind them if asked. False: nothing was sent. */
+static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
+{
+	bool was_empty = list_empty(&sk->rtx_queue);
+	struct tx_seg *seg = record_new(sk, len, mss, fin);
+	if (!seg)
+		return false;
+	uint8_t flags = TCP_ACK | (fin ? TCP_FIN : 0);
+	if (fin || wants_push(sk, seg->seq + len))
+		flags |= TCP_PSH;
+	list_add_tail(&sk->rtx_queue, &seg->node);
+	sk->snd_nxt = seg->end_seq;
+	sk->fin_sent = fin;
+	int err = tcp_transmit(sk, seg->seq, len, flags, mss);
+	if (err == -EMSGSIZE && resync_mss(sk)) {
+		sk->snd_nxt = seg->seq;
+		sk->fin_sent = false;
+		tx_seg_free(sk->stack, seg);
+		return false;
+	}
+	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
+		sk->err_soft = -err;
+	if (tcp_in_cwnd_reduction(sk))
+		sk->prr_out += len;
+	after_new(sk, len, mss, was_empty);
+	return true;
+}
+
+/* The FIN goes with the last byte if the window has room for both. */
+static bool fin_follows(const struct tcp_sock *sk, uint32_t len)
+{
+	return sk->fin_queued && !sk->fin_sent && sk->snd_nxt + len == sk->write_seq &&
+	       window_left(sk) > len;
+}
+
+/* A FIN asked for before ESTABLISHED, or by tcp_send_fin(): the state that goes with it. */
+static void enter_fin_state(struct tcp_sock *sk)
+{
+	if (!sk->fin_queued)
+		return;
+	if (sk->c.state == TCP_ESTABLISHED)
+		tcp_set_state(sk, TCP_FIN_WAIT1);
+	else if (sk->c.state == TCP_CLOSE_WAIT)
+		tcp_set_state(sk, TCP_LAST_ACK);
+}
+
+/* RFC 9293 3.8.6.1; and the end of Nagle's and the cork's wait when no ACK will come. */
+static void check_probe_timer(struct tcp_sock *sk)
+{
+	if (list_empty(&sk->rtx_queue) && tcp_has_unsent(sk) &&
+	    sk->rtx_timer_kind != RTX_TIMER_PERSIST)
+		tcp_arm_rtx_timer(sk, RTX_TIMER_PERSIST, tcp_probe_interval_us(sk));
+}
+
+static uint32_t xmit_new(struct tcp_sock *sk, bool *cwnd_limited)
+{
+	uint32_t sent = 0;
+	int resyncs = 0;
+	while (tcp_has_unsent(sk)) {
+		uint32_t mss = tcp_current_mss(sk), before = sk->mss_cache;
+		uint32_t len = next_len(sk, mss, cwnd_limited);
+		if (len > 0 && list_empty(&sk->rtx_queue)) {
+			before_first_in_flight(sk);
+			len = next_len(sk, mss, cwnd_limited);
+		}
+		bool fin = fin_follows(sk, len);
+		if (len == 0 && !fin)
+			break;
+		if (send_new(sk, len, mss, fin))
+			sent += len + (fin ? 1 : 0);
+		else if (sk->mss_cache == before || ++resyncs > 4)
+			break;
+	}
+	return sent;
+}
+
+void tcp_write_xmit(struct tcp_sock *sk)
+{
+	if (!tcp_state_sends(sk))
+		return;
+	bool cwnd_limited = false;
+	enter_fin_state(sk);
+	recovery_xmit(sk);
+	if (tcp_has_unsent(sk)) {
+		uint32_t sent = xmit_new(sk, &cwnd_limited);
+		if (sent > 0)
+			tlp_schedule(sk, false);
+		if (sent > 0 || cwnd_limited)
+			tcp_cwnd_validate(sk, cwnd_limited || tcp_pipe_bytes(sk) >= sk->cwnd_bytes);
+	}
+	check_probe_timer(sk);
+	if (sk->notsent_lowat)
+		sndbuf_check_space(sk);
+}
+
+bool tcp_send_tail_probe_data(struct tcp_sock *sk)
+{
+	if (!tcp_state_sends(sk))
+		return false;
+	uint32_t mss = tcp_current_mss(sk);
+	uint32_t len = min_u32(tcp_unsent_bytes(sk), mss);
+	if (len == 0 || window_left(sk) < len)
+		return false;
+	return send_new(sk, len, mss, fin_follows(sk, len));
+}
+
+/* --- what the program asks for ---------------------------------------------------------------- */
+
+void tcp_send_urgent(struct tcp_sock *sk)
+{
+	if (seq_leq(sk->write_seq, sk->snd_una))
+		return;
+	sk->snd_up = sk->write_seq;
+	sk->urg_pending = true;
+	tcp_want_flush(sk);
+}
+
+/* RFC 9293 3.10.4: before ESTABLISHED the FIN waits for it. */
+void tcp_send_fin(struct tcp_sock *sk)
+{
+	bool opening = sk->c.state == TCP_SYN_SENT || sk->c.state == TCP_SYN_RECV;
+	if (sk->fin_queued ||
+	    (!opening && sk->c.state != TCP_ESTABLISHED && sk->c.state != TCP_CLOSE_WAIT))
+		return;
+	sk->fin_queued = true;
+	sk->write_blocked = false;
+	enter_fin_state(sk);
+	tcp_want_flush(sk);
+}
+
+/* --- retransmission --------------------------------------------------------------------------- */
+
+static void count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, uint32_t segs)
+{
+	struct stack *st = sk->stack;
+	st->mib.counter[TcpRetransSegs] += segs;
+	sk->total_retrans += segs;
+	sk->bytes_retrans += bytes;
+	if (sk->undo_retrans == UNDO_RETRANS_NONE)
+		sk->undo_retrans = 0;
+	sk->undo_retrans += segs;
+	if (sk->first_retrans_us == 0)
+		sk->first_retrans_us = st->now_us;
+	if (!seg->retransmitted) {
+		seg->retransmitted = true;
+		sk->retrans_bytes += tx_seg_len(seg);
+	}
+	if (seg->retrans < UINT16_MAX)
+		seg->retrans++;
+	seg->sent_us = st->now_us;
+	seg->delivered = sk->delivered_bytes;
+	seg->delivered_us = sk->delivered_us;
+}
+
+/* The room the peer's window leaves for seg; its first byte is always sent: as a probe if need be.
+ */
+static uint32_t retransmit_room(const struct tcp_sock *sk, const struct tx_seg *seg, uint32_t mss)
+{
+	uint32_t end = sk->snd_una + sk->snd_wnd;
+	if (seq_gt(end, seg->seq))
+		return end - seg->seq;
+	return seg->seq == sk->snd_una ? mss : 0;
+}
+
+/*
+ * Sends seg again, cut to what one TSO segment and the peer's window hold (the rest stays behind it
+ * as a record of its own). 0, -EAGAIN (no window), -ENOMEM, or what ip_output() said.
+ */
+int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg)
+{
+	if (seg->syn)
+		return tcp_retransmit_syn(sk);
+	uint32_t mss = tcp_current_mss(sk);
+	uint32_t room = min_u32(retransmit_room(sk, seg, mss), tcp_tso_limit(sk, mss));
+	uint32_t data = tx_seg_len(seg) - (seg->fin ? 1 : 0);
+	if (room == 0)
+		return -EAGAIN;
+	if (data > room) {
+		uint32_t cut = room < mss ? room : whole_segments(data, room, mss);
+		if (!tx_seg_split(sk, seg, seg->seq + cut))
+			return -ENOMEM;
+		data = tx_seg_len(seg);
+	}
+	seg->mss = (uint16_t)mss;
+	uint8_t flags = TCP_ACK | (seg->fin ? TCP_FIN : 0);
+	if (seg->fin || seg->end_seq == sk->write_seq)
+		flags |= TCP_PSH;
+	count_retrans(sk, seg, data, max_u32((data + mss - 1) / mss, 1));
+	sk->last_snd_us = sk->stack->now_us;
+	int err = tcp_transmit(sk, seg->seq, data, flags, mss);
+	if (err == -EMSGSIZE)
+		resync_mss(sk);
+	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
+		sk->err_soft = -err;
+	if (err)
+		snmp_inc(sk->stack, TcpExtTCPRetransFail);
+	return err;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static int transmit_syn(struct tcp_sock *sk)
+{
+	uint8_t flags = TCP_SYN | (sk->c.state == TCP_SYN_RECV ? TCP_ACK : 0);
+	return tcp_transmit(sk, sk->iss, 0, flags, tcp_current_mss(sk));
+}
+
+static bool record_syn(struct tcp_sock *sk)
+{
+	struct tx_seg *seg = tx_seg_alloc(sk->stack);
+	if (!seg)
+		return false;
+	seg->seq = sk->iss;
+	seg->end_seq = sk->iss + 1;
+	seg->syn = true;
+	seg->sent_us = seg->first_us = sk->stack->now_us;
+	list_add_tail(&sk->rtx_queue, &seg->node);
+	return true;
+}
+
+/*
+ * The SYN (or, in SYN_RECV by simultaneous open, the SYN-ACK: RFC 9293 3.5). If no route or
+ * neighbour is to be had the timer tries once more at once, and gives up for good if that fails
+ * too: whoever connects is then told through an event, not from within its own call.
+ */
+void tcp_send_syn(struct tcp_sock *sk)
+{
+	if (list_empty(&sk->rtx_queue)) {
+		sk->snd_una = sk->iss;
+		sk->snd_nxt = sk->iss + 1;
+		sk->write_seq = sk->snd_nxt + sk->sndq_bytes;
+		sk->snd_up = sk->snd_sml = sk->pushed_seq = sk->snd_una;
+		record_syn(sk);
+	}
+	int err = transmit_syn(sk);
+	bool unreachable = err == -EHOSTUNREACH || err == -ENETUNREACH;
+	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO, unreachable ? 0 : sk->rto_us);
+}
+
+int tcp_retransmit_syn(struct tcp_sock *sk)
+{
+	struct tx_seg *seg = rtx_head(sk);
+	snmp_inc(sk->stack, TcpExtTCPSynRetrans);
+	if (seg || (record_syn(sk) && (seg = rtx_head(sk))))
+		count_retrans(sk, seg, 0, 1);
+	return transmit_syn(sk);
+}
+
+/* --- segments without data ----------------------------------------------------------------------
+ */
+
+/* A sequence number the peer must find acceptable even if it has taken its window back. */
+static uint32_t acceptable_seq(const struct tcp_sock *sk)
+{
+	uint32_t end = sk->snd_una + sk->snd_wnd;
+	return seq_geq(end, sk->snd_nxt) ? sk->snd_nxt : end;
+}
+
+void tcp_send_ack(struct tcp_sock *sk)
+{
+	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN || sk->c.state == TCP_SYN_SENT)
+		return;
+	(void)tcp_transmit(sk, acceptable_seq(sk), 0, TCP_ACK, tcp_current_mss(sk));
+}
+
+void tcp_send_active_reset(struct tcp_sock *sk)
+{
+	snmp_inc(sk->stack, TcpOutRsts);
+	(void)tcp_transmit(sk, acceptable_seq(sk), 0, TCP_RST | TCP_ACK, tcp_current_mss(sk));
+}
+
+/* RFC 9293 3.8.4: an old sequence number, which makes the peer answer. */
+static void xmit_probe(struct tcp_sock *sk, bool urgent)
+{
+	(void)tcp_transmit(sk, sk->snd_una - (urgent ? 0 : 1), 0, TCP_ACK, tcp_current_mss(sk));
+}
+
+/* RFC 9293 3.8.6.1, 3.8.4: as much of the next data as the window takes, else a bare probe. */
+void tcp_send_probe(struct tcp_sock *sk)
+{
+	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN || sk->c.state == TCP_SYN_SENT)
+		return;
+	uint32_t mss = tcp_current_mss(sk);
+	uint32_t len = min_u32(min_u32(tcp_unsent_bytes(sk), window_left(sk)), mss);
+	if (tcp_state_sends(sk) && (len > 0 || fin_follows(sk, 0))) {
+		sk->pushed_seq = sk->snd_nxt - sk->max_window; /* push whatever goes */
+		if (send_new(sk, len, mss, fin_follows(sk, len)))
+			return;
+	}
+	if (sk->urg_pending && sk->snd_up - sk->snd_una <= 0xffff)
+		xmit_probe(sk, true);
+	xmit_probe(sk, false);
+}

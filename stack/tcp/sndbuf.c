@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The send buffer: the bytes a program has written and the peer has not acknowledged, and the
+ * records of how they were sent.
+ *
+ * Theory of operation
+ *   - Bytes lie in blocks, in sequence order: [snd_una, write_seq). The caller fills blocks in
+ *     place (tcp_send_reserve, tcp_send_commit) and segments point into them, so a byte is written
+ *     once and never moved. Every block but the last is full. A block goes when its last byte is
+ *     acknowledged; an idle connection holds none.
+ *   - Two sizes: a connection begins with small blocks, and gets large ones once it has a backlog.
+ *     Freed blocks stay warm on the layer's free lists, up to a bound.
+ *   - The limit counts bytes of payload against sndbuf_bytes. Unless the program has fixed it, it
+ *     follows cwnd up to tcp_wmem[2] (as Linux's tcp_sndbuf_expand()). A program that found too
+ *     little space hears TCP_EVENT_WRITABLE when a third of the buffer is free.
+ *   - tx_segs, the records of the retransmit queue, tile [snd_una, snd_nxt); they name sequence
+ *     ranges, not memory, so splitting one copies nothing.
+ */
+#include <stdlib.h>
+
+#include "stack/tcp/tcp_send.h"
+
+/* A small block with malloc's header fits a page; a large one holds a whole TSO frame. */
+#define SMALL_BLOCK_BYTES (4096 - 64)
+#define LARGE_BLOCK_BYTES 65536
+#define LARGE_FROM_BYTES 16384u /* backlog from which on blocks are large */
+#define WARM_SMALL_MAX 512
+#define WARM_LARGE_MAX 64
+#define WARM_TX_SEGS_MAX 4096
+
+/* --- blocks ------------------------------------------------------------------------------- */
+
+static struct snd_block *block_of(struct list *node)
+{
+	return container_of(node, struct snd_block, node);
+}
+
+static struct snd_block *warm_block(struct list *free, uint32_t *count)
+{
+	if (list_empty(free))
+		return NULL;
+	struct snd_block *b = block_of(free->next);
+	list_del(&b->node);
+	(*count)--;
+	return b;
+}
+
+static struct snd_block *block_alloc(struct stack *st, bool large)
+{
+	uint32_t cap = large ? LARGE_BLOCK_BYTES : SMALL_BLOCK_BYTES;
+	struct tcp_layer *tcp = &st->tcp;
+	struct snd_block *b =
+	    large ? warm_block(&tcp->free_blocks_large, &tcp->free_blocks_large_cnt)
+		  : warm_block(&tcp->free_blocks_small, &tcp->free_blocks_small_cnt);
+	if (!b)
+		b = malloc(sizeof(*b) + cap);
+	if (!b)
+		return NULL;
+	list_init(&b->node);
+	b->cap = cap;
+	b->used = b->acked = b->seq = 0;
+	tcp->sndbuf_bytes += cap;
+	return b;
+}
+
+static void block_free(struct tcp_sock *sk, struct snd_block *b)
+{
+	struct tcp_layer *tcp = &sk->stack->tcp;
+	if (sk->snd_cursor == b)
+		sk->snd_cursor = NULL;
+	list_del(&b->node);
+	tcp->sndbuf_bytes -= b->cap;
+	if (b->cap == LARGE_BLOCK_BYTES && tcp->free_blocks_large_cnt < WARM_LARGE_MAX) {
+		list_add_head(&tcp->free_blocks_large, &b->node);
+		tcp->free_blocks_large_cnt++;
+	} else if (b->cap == SMALL_BLOCK_BYTES && tcp->free_blocks_small_cnt < WARM_SMALL_MAX) {
+		list_add_head(&tcp->free_blocks_small, &b->node);
+		tcp->free_blocks_small_cnt++;
+	} else {
+		free(b);
+	}
+}
+
+/* Gives back the blocks at the end that a reserve took and no commit filled. */
+static void free_unused_blocks(struct tcp_sock *sk)
+{
+	while (!list_empty(&sk->snd_blocks)) {
+		struct snd_block *b = block_of(sk->snd_blocks.prev);
+		if (b->used > 0)
+			break;
+		block_free(sk, b);
+	}
+}
+
+static bool may_write(const struct tcp_sock *sk)
+{
+	return (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT) && !sk->fin_queued;
+}
+
+/* Free space; too little of it to be worth a write counts as none (a third must be free first). */
+static uint32_t write_space(const struct tcp_sock *sk, uint32_t want)
+{
+	if (sk->sndq_bytes >= sk->sndbuf_bytes)
+		return 0;
+	if (sk->notsent_lowat && tcp_unsent_bytes(sk) >= sk->notsent_lowat)
+		return 0;
+	uint32_t space = sk->sndbuf_bytes - sk->sndq_bytes;
+	return space < want && space < sk->sndbuf_bytes / 8 ? 0 : space;
+}
+
+int tcp_send_reserve(struct tcp_sock *sk, size_t want_bytes, struct iovec *iov, int max)
+{
+	if (!may_write(sk) || max <= 0)
+		return 0;
+	uint32_t want = want_bytes > TCP_CWND_MAX_BYTES ? TCP_CWND_MAX_BYTES : (uint32_t)want_bytes;
+	uint32_t left = min_u32(max_u32(want, 1), write_space(sk, want));
+	if (left < want)
+		sk->write_blocked = true;
+	free_unused_blocks(sk);
+	struct snd_block *b = list_empty(&sk->snd_blocks) ? NULL : block_of(sk->snd_blocks.prev);
+	uint32_t backlog = sk->sndq_bytes;
+	int n = 0;
+	while (left > 0 && n < max) {
+		if (!b || b->used == b->cap || n > 0) {
+			b = block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES);
+			if (!b) {
+				sk->write_blocked = true;
+				break;
+			}
+			list_add_tail(&sk->snd_blocks, &b->node);
+		}
+		uint32_t room = min_u32(b->cap - b->used, left);
+		iov[n++] = (struct iovec){.iov_base = b->data + b->used, .iov_len = room};
+		left -= room;
+		backlog += room;
+	}
+	return n;
+}
+
+/* The block that takes the next byte: the first, from the end, behind a full one. */
+static struct snd_block *first_with_room(struct tcp_sock *sk)
+{
+	struct list *at = sk->snd_blocks.prev;
+	while (at->prev != &sk->snd_blocks && block_of(at->prev)->used < block_of(at->prev)->cap)
+		at = at->prev;
+	return block_of(at);
+}
+
+void tcp_send_commit(struct tcp_sock *sk, size_t n)
+{
+	if (list_empty(&sk->snd_blocks))
+		return;
+	struct snd_block *b = first_with_room(sk);
+	uint32_t left = (uint32_t)n;
+	while (left > 0) {
+		uint32_t take = min_u32(b->cap - b->used, left);
+		if (b->used == 0)
+			b->seq = sk->write_seq;
+		b->used += take;
+		sk->write_seq += take;
+		sk->sndq_bytes += take;
+		left -= take;
+		if (b->node.next == &sk->snd_blocks)
+			break;
+		b = block_of(b->node.next);
+	}
+	free_unused_blocks(sk);
+	if (n > 0)
+		tcp_want_flush(sk);
+}
+
+void sndbuf_ack(struct tcp_sock *sk, uint32_t bytes)
+{
+	sk->sndq_bytes -= bytes;
+	while (bytes > 0 && !list_empty(&sk->snd_blocks)) {
+		struct snd_block *b = block_of(sk->snd_blocks.next);
+		uint32_t take = min_u32(b->used - b->acked, bytes);
+		b->acked += take;
+		bytes -= take;
+		if (b->acked < b->used || (b->used < b->cap && sk->sndq_bytes > 0))
+			break;
+		block_free(sk, b);
+	}
+}
+
+/* The block that holds seq; most look-ups continue where the last one ended. */
+static struct snd_block *block_at(struct tcp_sock *sk, uint32_t seq)
+{
+	struct snd_block *b = sk->snd_cursor ? sk->snd_cursor : block_of(sk->snd_blocks.next);
+	while (seq_geq(seq, b->seq + b->used) && b->node.next != &sk->snd_blocks)
+		b = block_of(b->node.next);
+	while (seq_lt(seq, b->seq) && b->node.prev != &sk->snd_blocks)
+		b = block_of(b->node.prev);
+	sk->snd_cursor = b;
+	return b;
+}
+
+/* Spans of [seq, seq + len), which must be in the buffer. At most `max` of them. */
+int sndbuf_iov(struct tcp_sock *sk, uint32_t seq, uint32_t len, struct iovec *iov, int max)
+{
+	if (len == 0 || list_empty(&sk->snd_blocks))
+		return 0;
+	struct snd_block *b = block_at(sk, seq);
+	uint32_t off = seq - b->seq;
+	int n = 0;
+	while (len > 0 && n < max) {
+		uint32_t take = min_u32(b->used - off, len);
+		iov[n++] = (struct iovec){.iov_base = b->data + off, .iov_len = take};
+		len -= take;
+		off = 0;
+		if (b->node.next == &sk->snd_blocks)
+			break;
+		b = block_of(b->node.next);
+	}
+	return n;
+}
+
+void sndbuf_purge(struct tcp_sock *sk)
+{
+	while (!list_empty(&sk->snd_blocks))
+		block_free(sk, block_of(sk->snd_blocks.next));
+	while (!list_empty(&sk->rtx_queue))
+		tx_seg_free(sk->stack, rtx_head(sk));
+	sk->sndq_bytes = 0;
+	sk->sacked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
+	sk->urg_pending = false;
+}
+
+static void free_warm(struct list *head, uint32_t *count)
+{
+	list_for_each_safe (node, head) {
+		list_del(node);
+		free(block_of(node));
+	}
+	*count = 0;
+}
+
+void sndbuf_pool_destroy(struct stack *st)
+{
+	struct tcp_layer *tcp = &st->tcp;
+	free_warm(&tcp->free_blocks_small, &tcp->free_blocks_small_cnt);
+	free_warm(&tcp->free_blocks_large, &tcp->free_blocks_large_cnt);
+	list_for_each_safe (node, &tcp->free_tx_segs) {
+		list_del(node);
+		free(tx_seg_of(node));
+	}
+	tcp->free_tx_segs_cnt = 0;
+}
+
+/* Room for what is in flight, for as much again that slow start will add, and for the program's
+ * next write. */
+void sndbuf_expand(struct tcp_sock *sk)
+{
+	if (sk->sndbuf_locked)
+		return;
+	uint64_t want = 3 * (uint64_t)sk->cwnd_bytes;
+	uint32_t limit = sk->stack->sysctl.tcp_wmem[2];
+	if (want > limit)
+		want = limit;
+	if (want > sk->sndbuf_bytes)
+		sk->sndbuf_bytes = (uint32_t)want;
+}
+
+void sndbuf_check_space(struct tcp_sock *sk)
+{
+	if (!sk->write_blocked || !may_write(sk))
+		return;
+	if ((uint64_t)sk->sndq_bytes * 3 > (uint64_t)sk->sndbuf_bytes * 2)
+		return;
+	if (sk->notsent_lowat && tcp_unsent_bytes(sk) >= sk->notsent_lowat)
+		return;
+	sk->write_blocked = false;
+	tcp_event(sk, TCP_EVENT_WRITABLE);
+}
+
+/* As Linux's SIOCOUTQ: an unacknowledged SYN or FIN counts one. */
+size_t tcp_outq_bytes(const struct tcp_sock *sk)
+{
+	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN)
+		return 0;
+	uint32_t end = sk->write_seq + (sk->fin_queued ? 1 : 0);
+	return seq_gt(end, sk->snd_una) ? end - sk->snd_una : 0;
+}
+
+/* --- records of the retransmit queue -------------------------------------------------------- */
+
+struct tx_seg *tx_seg_alloc(struct stack *st)
+{
+	struct tcp_layer *tcp = &st->tcp;
+	struct tx_seg *seg;
+	if (!list_empty(&tcp->free_tx_segs)) {
+		seg = tx_seg_of(tcp->free_tx_segs.next);
+		list_del(&seg->node);
+		tcp->free_tx_segs_cnt--;
+	} else {
+		seg = malloc(sizeof(*seg));
+		if (!seg)
+			return NULL;
+	}
+	memset(seg, 0, sizeof(*seg));
+	list_init(&seg->node);
+	return seg;
+}
+
+void tx_seg_free(struct stack *st, struct tx_seg *seg)
+{
+	struct tcp_layer *tcp = &st->tcp;
+	list_del(&seg->node);
+	if (tcp->free_tx_segs_cnt >= WARM_TX_SEGS_MAX) {
+		free(seg);
+		return;
+	}
+	list_add_head(&tcp->free_tx_segs, &seg->node);
+	tcp->free_tx_segs_cnt++;
+}
+
+struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at)
+{
+	struct tx_seg *rest = tx_seg_alloc(sk->stack);
+	if (!rest)
+		return NULL;
+	*rest = *seg;
+	list_init(&rest->node);
+	rest->seq = at;
+	rest->syn = false;
+	seg->end_seq = at;
+	seg->fin = false;
+	list_insert_before(seg->node.next, &rest->node);
+	return rest;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the sending side share with each other and with nobody else: the retransmit
+ * queue's records and the steps that cross from one file to the next.
+ */
+#ifndef XTCP_TCP_SEND_H
+#define XTCP_TCP_SEND_H
+
+#include "stack/stack_impl.h"
+
+#define TCP_ATO_MIN_US 40000u
+#define TCP_DELACK_MAX_US 200000u
+#define TCP_RTO_INITIAL_US 1000000u   /* RFC 6298 2.1 */
+#define TCP_RTO_SYN_LOST_US 3000000u  /* RFC 6298 5.7 */
+#define TCP_RESOURCE_PROBE_US 500000u /* how soon to try again what failed for lack of memory */
+#define TCP_TIMEOUT_MIN_US 2000u      /* the least a loss probe or reordering timer waits */
+#define TCP_CWND_MAX_BYTES (1u << 30)
+#define TCP_DUPTHRESH 3 /* RFC 5681 3.2 */
+#define TCP_MAX_REORDERING 300
+#define UNDO_RETRANS_NONE UINT32_MAX /* nothing has been retransmitted in this episode yet */
+
+static inline struct tx_seg *tx_seg_of(struct list *node)
+{
+	return container_of(node, struct tx_seg, node);
+}
+
+/* The first record of the retransmit queue, or NULL. */
+static inline struct tx_seg *rtx_head(const struct tcp_sock *sk)
+{
+	return list_empty(&sk->rtx_queue) ? NULL : tx_seg_of(sk->rtx_queue.next);
+}
+
+static inline struct tx_seg *rtx_tail(const struct tcp_sock *sk)
+{
+	return list_empty(&sk->rtx_queue) ? NULL : tx_seg_of(sk->rtx_queue.prev);
+}
+
+/* Sequence space, SYN and FIN included. */
+static inline uint32_t tx_seg_len(const struct tx_seg *seg)
+{
+	return seg->end_seq - seg->seq;
+}
+
+static inline uint32_t tcp_unsent_bytes(const struct tcp_sock *sk)
+{
+	return sk->fin_sent ? 0 : sk->write_seq - sk->snd_nxt;
+}
+
+/* Data or a FIN that has never been sent. */
+static inline bool tcp_has_unsent(const struct tcp_sock *sk)
+{
+	return tcp_unsent_bytes(sk) > 0 || (sk->fin_queued && !sk->fin_sent);
+}
+
+/* The states in which data and FIN may leave (RFC 9293 3.10.2; the closing ones for what is
+ * queued). */
+static inline bool tcp_state_sends(const struct tcp_sock *sk)
+{
+	return sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT ||
+	       sk->c.state == TCP_FIN_WAIT1 || sk->c.state == TCP_CLOSING ||
+	       sk->c.state == TCP_LAST_ACK;
+}
+
+static inline bool tcp_in_slow_start(const struct tcp_sock *sk)
+{
+	return sk->cwnd_bytes < sk->ssthresh_bytes;
+}
+
+static inline bool tcp_in_cwnd_reduction(const struct tcp_sock *sk)
+{
+	return sk->ca_state == CA_CWR || sk->ca_state == CA_RECOVERY;
+}
+
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* --- sndbuf.c */
+struct tx_seg *tx_seg_alloc(struct stack *st);		/* NULL: no memory */
+void tx_seg_free(struct stack *st, struct tx_seg *seg); /* on a list or not */
+/* Cuts seg in two; the part from `at` on follows it and is returned. NULL: no memory, unchanged. */
+struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at);
+void sndbuf_expand(struct tcp_sock *sk);
+void sndbuf_check_space(struct tcp_sock *sk);
+
+/* --- output.c */
+uint32_t tcp_current_mss(const struct tcp_sock *sk);
+uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss);
+/* One new segment beyond the congestion window, if the peer's window allows: true if sent. */
+bool tcp_send_tail_probe_data(struct tcp_sock *sk);
+int tcp_retransmit_syn(struct tcp_sock *sk);
+
+/* --- timers.c */
+void tcp_arm_rtx_timer(struct tcp_sock *sk, enum tcp_timer_kind kind, uint64_t after_us);
+void tcp_stop_rtx_timer(struct tcp_sock *sk);
+uint64_t tcp_probe_interval_us(const struct tcp_sock *sk);
+
+/* --- ack.c */
+void tcp_set_rto(struct tcp_sock *sk);
+
+/* --- recovery.c */
+void tcp_mark_lost(struct tcp_sock *sk, struct tx_seg *seg);
+void recovery_enter(struct tcp_sock *sk);
+/* Sends again what is marked lost, within cwnd. */
+void recovery_xmit(struct tcp_sock *sk);
+/* RFC 6937bis: cwnd after `acked` bytes were delivered and `lost` newly marked. */
+void recovery_prr(struct tcp_sock *sk, uint32_t acked, uint32_t lost, bool una_advanced);
+void recovery_init_reduction(struct tcp_sock *sk);
+void recovery_end_reduction(struct tcp_sock *sk);
+void recovery_try_keep_open(struct tcp_sock *sk);
+
+/* --- rack.c */
+void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered);
+bool rack_mark_lost(struct tcp_sock *sk); /* true: it has armed the reordering timer */
+void rack_reo_timeout(struct tcp_sock *sk);
+void rack_update_reo_wnd(struct tcp_sock *sk, bool dsack);
+bool rack_is_recent(const struct tcp_sock *sk, const struct tx_seg *seg);
+void rack_check_reordering(struct tcp_sock *sk, uint32_t low_seq, uint32_t fack);
+bool tlp_schedule(struct tcp_sock *sk, bool advancing_rto);
+void tlp_timeout(struct tcp_sock *sk);
+void tlp_on_ack(struct tcp_sock *sk, uint32_t ack, const struct ack_sample *s);
+
+/* --- cc_*.c */
+extern const struct cc_ops cc_reno, cc_cubic;
+
+/* --- cc.c */
+bool tcp_is_cwnd_limited(const struct tcp_sock *sk);
+void tcp_cwnd_validate(struct tcp_sock *sk, bool cwnd_limited);
+void tcp_slow_start_after_idle(struct tcp_sock *sk);
+uint32_t tcp_current_ssthresh(const struct tcp_sock *sk);
+/* RFC 5681 3.1: grows by what was acknowledged up to ssthresh; returns what is left of it. */
+uint32_t tcp_slow_start(struct tcp_sock *sk, uint32_t acked_bytes);
+
+#endif
