@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xtcpd: what belongs to one running daemon.
+ *
+ * Theory of operation: one thread, one loop, one stack. A turn of the loop is: sleep; tell the
+ * stack the time; read what the TAP has; handle the requests of programs; then, until all is
+ * quiet, move bytes between the stack and the programs' sockets and flush the stack. Whoever acts
+ * on the stack from a handler (control.c, say) simply does so: the flush comes at the turn's end.
+ */
+#ifndef XTCP_DAEMON_H
+#define XTCP_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/config.h"
+#include "daemon/loop.h"
+#include "daemon/rpc_server.h"
+#include "daemon/sockets.h"
+#include "daemon/tap.h"
+#include "daemon/tombstone.h"
+#include "stack/stack.h"
+
+/* What xtcpd itself counts; shown beside the stack's SNMP counters. */
+enum daemon_counter {
+	XtcpdRpcRequests,      /* answered or carried out */
+	XtcpdRpcBad,	       /* wrong size, magic, version, type, descriptor */
+	XtcpdRpcTimeouts,      /* connections that never sent a whole request */
+	XtcpdRpcRefused,       /* over a limit, or not allowed */
+	XtcpdRpcUnknownSocket, /* a request about a descriptor that is not ours */
+	XtcpdShimRefused,      /* RPC_REFUSED: calls the shim did not support */
+	XtcpdSocketsOpened,
+	XtcpdSocketsClosed,
+	XtcpdAcceptsPushed,
+	XtcpdAcceptsUntaken, /* reset because the listener died before accept() */
+	XtcpdAcceptsHeld,    /* the listener's queue was full or descriptors had run out */
+	XtcpdTapReads,
+	XtcpdTapNoBuffer, /* frames dropped: no pkt to be had */
+	XtcpdTapBadHeader,
+	XtcpdTapWriteErrors,
+	XtcpdWakeups,
+	XtcpdControlRequests,
+	XtcpdControlErrors,
+	DAEMON_COUNTER_MAX
+};
+const char *daemon_counter_name(enum daemon_counter c); /* "XtcpdRpcBad" */
+
+struct control; /* control.c's own */
+
+struct daemon {
+	struct config config;
+	struct loop loop;
+	struct stack *stack;
+	struct tap tap;
+	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
+	struct tombstones tombstones; /* last errors of sockets that are gone */
+	struct rpc_server rpc;
+	struct control *control; /* set by control_start(), NULL when not running */
+	struct loop_source signals;
+	uint64_t counter[DAEMON_COUNTER_MAX];
+	uint64_t started_us;
+	bool stopping;
+};
+
+int daemon_start(struct daemon *d); /* 0, or -1 with the reason logged */
+void daemon_run(struct daemon *d);  /* until SIGTERM or SIGINT */
+void daemon_stop(struct daemon *d);
+
+static inline void daemon_count(struct daemon *d, enum daemon_counter c)
+{
+	d->counter[c]++;
+}
+
+#endif

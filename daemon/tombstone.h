@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is remembered of a socket whose end xtcpd has closed: its last error, by the kernel's
+ * cookie of the program's descriptor, until the program asks (SO_ERROR) or it is the oldest of
+ * TOMBSTONES_MAX. A fixed table: hash chains by index, and a list in order of age.
+ */
+#ifndef XTCP_DAEMON_TOMBSTONE_H
+#define XTCP_DAEMON_TOMBSTONE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stack/base/list.h"
+
+#define TOMBSTONES_MAX 8192
+
+struct tombstone {
+	struct list age;  /* oldest first; or the free list */
+	struct list hash; /* its bucket */
+	uint64_t cookie;
+	int32_t error; /* positive errno; 0 once it has been read */
+	struct sockaddr_in local, remote;
+};
+
+struct tombstones {
+	struct tombstone *entry;
+	struct list *bucket;
+	struct list age, free;
+	unsigned max;
+};
+
+int tombstones_init(struct tombstones *t, unsigned max); /* max a power of two. 0 or -ENOMEM */
+void tombstones_destroy(struct tombstones *t);
+/* A new one for cookie (replacing an older of the same); never fails. */
+struct tombstone *tombstone_put(struct tombstones *t, uint64_t cookie);
+struct tombstone *tombstone_find(struct tombstones *t, uint64_t cookie);
+void tombstone_drop(struct tombstones *t, struct tombstone *stone);
+
+#endif
