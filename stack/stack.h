@@ -32,6 +32,7 @@
 
 struct stack;
 struct tcp_sock;
+struct snmp_mib;
 
 #define FRAME_IOV_MAX 24
 
@@ -156,5 +157,6 @@ int stack_addr_add(struct stack *st, uint32_t v4, unsigned prefix_len);
 bool stack_addr_get(const struct stack *st, unsigned i, uint32_t *v4, unsigned *prefix_len);
 bool stack_is_local_v4(const struct stack *st, uint32_t v4); /* ours or 127.0.0.0/8 */
 const struct stack_config *stack_config(const struct stack *st);
+const struct snmp_mib *stack_mib(const struct stack *st); /* stack/base/snmp.h */
 
 #endif
