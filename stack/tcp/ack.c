@@ -134,11 +134,11 @@ static void ack_probe(struct tcp_sock *sk)
  */
 
 struct clean_result {
-	uint32_t data_bytes;  /* acknowledged, without SYN and FIN */
-	uint32_t reorder_seq; /* the lowest that was sent once and not SACKed */
-	bool reorder_seen;
+	uint32_t data_bytes; /* acknowledged, without SYN and FIN */
 	bool retrans_acked;
-	uint64_t first_sent_us, last_sent_us; /* of what was sent once; 0: none */
+	bool sent_once;			      /* some of it was neither retransmitted nor SACKed: */
+	uint32_t first_seq;		      /* where that begins, */
+	uint64_t first_sent_us, last_sent_us; /* and when it was sent */
 };
 
 /* The accounts of `len` bytes at seg's front that are acknowledged now. */
@@ -160,10 +160,10 @@ static void account_acked(struct tcp_sock *sk, struct tx_seg *seg, uint32_t len,
 		rack_advance(sk, seg);
 	if (seg->retrans > 0)
 		return;
-	if (!r->first_sent_us) {
+	if (!r->sent_once) {
 		r->first_sent_us = seg->sent_us;
-		r->reorder_seq = seg->seq;
-		r->reorder_seen = true;
+		r->first_seq = seg->seq;
+		r->sent_once = true;
 	}
 	r->last_sent_us = seg->sent_us;
 }
@@ -202,7 +202,7 @@ static void take_rtt(struct tcp_sock *sk, const struct tcp_segment *seg, struct 
 {
 	uint64_t now = sk->stack->now_us;
 	int64_t rtt_us = s->rtt_us; /* from SACK, if any */
-	if (r->first_sent_us && !r->retrans_acked) {
+	if (r->sent_once && !r->retrans_acked) {
 		rtt_us = (int64_t)(now - r->first_sent_us);
 		s->rtt_us = (int64_t)(now - r->last_sent_us);
 	}
@@ -222,8 +222,8 @@ static void free_acked(struct tcp_sock *sk, const struct tcp_segment *seg, struc
 		sndbuf_ack(sk, r.data_bytes);
 	if (!sk->sack_ok)
 		reno_remove_sacks(sk, s);
-	else if (r.reorder_seen)
-		rack_check_reordering(sk, r.reorder_seq, prior_fack);
+	else if (r.sent_once)
+		rack_check_reordering(sk, r.first_seq, prior_fack);
 	take_rtt(sk, seg, s, &r);
 	if (sk->urg_pending && seq_geq(sk->snd_una, sk->snd_up))
 		sk->urg_pending = false;
@@ -257,6 +257,8 @@ static void restart_timer(struct tcp_sock *sk, const struct ack_sample *s)
 		if (sk->rtx_timer_kind != RTX_TIMER_PERSIST)
 			tcp_stop_rtx_timer(sk);
 		sk->first_retrans_us = 0;
+	} else if (head->sacked) {
+		return; /* reneging: recovery.c has armed it */
 	} else if (progress && sk->rtx_timer_kind != RTX_TIMER_REO && !tlp_schedule(sk, true)) {
 		tcp_rearm_rto(sk);
 	}
@@ -279,10 +281,12 @@ static void count_ack(struct tcp_sock *sk, const struct tcp_segment *seg,
 static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *s,
 			  uint32_t prior_una)
 {
-	uint32_t lost_before = sk->lost_total_bytes;
+	uint64_t lost_before = sk->lost_total_bytes;
 	uint32_t prior_fack = sk->sacked_bytes ? sk->highest_sack_seq : prior_una;
 	s->prior_in_flight = sk->snd_nxt - prior_una;
 	sack_update(sk, seg, s);
+	if (s->una_advanced && sk->sack_ok)
+		sk->dupacks = 0;
 	if (s->una_advanced)
 		free_acked(sk, seg, s, prior_fack);
 	else if (s->rtt_us >= 0)
@@ -298,7 +302,7 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 		sk->first_retrans_us = 0;
 	else if (sk->cc)
 		recovery_on_ack(sk, seg, s, prior_una, is_dupack);
-	s->lost_bytes = sk->lost_total_bytes - lost_before;
+	s->lost_bytes = (uint32_t)(sk->lost_total_bytes - lost_before);
 	count_ack(sk, seg, s);
 	control_cwnd(sk, s);
 	restart_timer(sk, s);

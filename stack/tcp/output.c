@@ -219,15 +219,15 @@ static uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss)
  * Better to wait for the next ACK than to send a fragment of a TSO segment now: as Linux's
  * tcp_tso_should_defer(). Only while data flows and an ACK is near.
  */
-static bool tso_should_defer(const struct tcp_sock *sk, uint32_t len, uint32_t limit)
+static bool tso_should_defer(const struct tcp_sock *sk, uint32_t room, uint32_t limit)
 {
 	uint64_t now = sk->stack->now_us;
 	const struct tx_seg *head = rtx_head(sk);
-	if (!head || sk->ca_state >= CA_RECOVERY || len >= limit)
+	if (!head || sk->ca_state >= CA_RECOVERY || room >= limit)
 		return false;
 	if (now - sk->last_snd_us > 1000)
 		return false;
-	if (len >= min_u32(sk->snd_wnd, sk->cwnd_bytes) / 3)
+	if (room >= min_u32(sk->snd_wnd, sk->cwnd_bytes) / 3)
 		return false;
 	return now - head->sent_us >= sk->srtt_us / 2;
 }
@@ -239,15 +239,16 @@ static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, bool *cwnd_lim
 	uint32_t want = min_u32(unsent, limit);
 	if (want == 0)
 		return 0;
-	uint32_t by_window = whole_segments(want, window_left(sk), mss);
-	uint32_t by_cwnd = whole_segments(want, cwnd_left(sk, mss), mss);
+	uint32_t window_room = window_left(sk), cwnd_room = cwnd_left(sk, mss);
+	uint32_t by_window = whole_segments(want, window_room, mss);
+	uint32_t by_cwnd = whole_segments(want, cwnd_room, mss);
 	if (by_cwnd < want && by_cwnd <= by_window)
 		*cwnd_limited = true;
 	uint32_t len = min_u32(by_window, by_cwnd);
 	uint32_t partial = len % mss;
 	if (partial && nagle_holds(sk))
 		len -= partial;
-	if (len > 0 && len < unsent && tso_should_defer(sk, len, limit))
+	if (len > 0 && len < unsent && tso_should_defer(sk, min_u32(window_room, cwnd_room), limit))
 		return 0;
 	return len;
 }

@@ -125,7 +125,7 @@ bool rack_mark_lost(struct tcp_sock *sk)
 
 void rack_reo_timeout(struct tcp_sock *sk)
 {
-	uint32_t lost_before = sk->lost_total_bytes;
+	uint64_t lost_before = sk->lost_total_bytes;
 	uint64_t left = detect_loss(sk);
 	if (sk->lost_total_bytes != lost_before) {
 		if (sk->ca_state != CA_RECOVERY && sk->ca_state != CA_LOSS)
@@ -137,7 +137,7 @@ void rack_reo_timeout(struct tcp_sock *sk)
 	if (left > 0)
 		tcp_arm_rtx_timer(sk, RTX_TIMER_REO, left + TCP_TIMEOUT_MIN_US);
 	else if (sk->rtx_timer_kind == RTX_TIMER_NONE)
-		tcp_rearm_rto(sk);
+		tcp_resume_rto(sk);
 }
 
 /* --- the tail loss probe ---------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ void tlp_timeout(struct tcp_sock *sk)
 		sk->tlp_high_seq = sk->snd_nxt;
 		snmp_inc(sk->stack, TcpExtTCPLossProbes);
 	}
-	tcp_rearm_rto(sk);
+	tcp_resume_rto(sk);
 }
 
 /* RFC 8985 7.4.2: the probe, or the original, has been acknowledged. */

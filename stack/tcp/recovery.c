@@ -428,7 +428,8 @@ void recovery_enter_loss(struct tcp_sock *sk)
 
 void tcp_simple_retransmit(struct tcp_sock *sk)
 {
-	uint32_t mss = tcp_current_mss(sk), before = sk->lost_total_bytes;
+	uint32_t mss = tcp_current_mss(sk);
+	uint64_t before = sk->lost_total_bytes;
 	list_for_each (node, &sk->rtx_queue) {
 		struct tx_seg *seg = tx_seg_of(node);
 		if (!seg->syn && min_u32(tx_seg_len(seg), seg->mss) > mss)

@@ -99,6 +99,7 @@ int tcp_retransmit_syn(struct tcp_sock *sk);
 /* --- timers.c */
 void tcp_arm_rtx_timer(struct tcp_sock *sk, enum tcp_timer_kind kind, uint64_t after_us);
 void tcp_stop_rtx_timer(struct tcp_sock *sk);
+void tcp_resume_rto(struct tcp_sock *sk);
 uint64_t tcp_probe_interval_us(const struct tcp_sock *sk);
 
 /* --- ack.c */

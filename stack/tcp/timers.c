@@ -63,21 +63,28 @@ static uint64_t clamp_to_user_timeout(const struct tcp_sock *sk, uint64_t since_
 	return left < after_us ? left : after_us;
 }
 
-/* RFC 6298 5.1 to 5.3. After a probe or reordering timer the RTO counts from the last sending. */
-void tcp_rearm_rto(struct tcp_sock *sk)
+/* The RTO as it would have been without a probe or reordering timer: from the last sending. */
+void tcp_resume_rto(struct tcp_sock *sk)
 {
 	const struct tx_seg *head = rtx_head(sk);
-	uint64_t after = sk->rto_us, now = sk->stack->now_us;
-	if (!head) {
+	uint64_t now = sk->stack->now_us;
+	if (!head)
+		return;
+	uint64_t at = head->sent_us + sk->rto_us;
+	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO, at > now ? at - now : 1);
+}
+
+/* RFC 6298 5.1 to 5.3 */
+void tcp_rearm_rto(struct tcp_sock *sk)
+{
+	if (list_empty(&sk->rtx_queue)) {
 		if (sk->rtx_timer_kind != RTX_TIMER_PERSIST)
 			tcp_stop_rtx_timer(sk);
-		return;
+	} else if (sk->rtx_timer_kind == RTX_TIMER_TLP || sk->rtx_timer_kind == RTX_TIMER_REO) {
+		tcp_resume_rto(sk);
+	} else {
+		tcp_arm_rtx_timer(sk, RTX_TIMER_RTO, sk->rto_us);
 	}
-	if (sk->rtx_timer_kind == RTX_TIMER_TLP || sk->rtx_timer_kind == RTX_TIMER_REO) {
-		uint64_t at = head->sent_us + sk->rto_us;
-		after = at > now ? at - now : 1;
-	}
-	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO, after);
 }
 
 /* RFC 9293 3.8.6.1: the first probe after an RTO, then exponentially apart. */
@@ -244,7 +251,6 @@ static void persist_timeout(struct tcp_sock *sk)
 		give_up(sk);
 		return;
 	}
-	snmp_inc(sk->stack, TcpExtTCPWinProbe);
 	tcp_send_probe(sk);
 	if (!list_empty(&sk->rtx_queue) || !tcp_has_unsent(sk)) {
 		/* The probe was data: from here on it is the RTO's. */
@@ -253,6 +259,7 @@ static void persist_timeout(struct tcp_sock *sk)
 		sk->probes_start_us = 0;
 		return;
 	}
+	snmp_inc(sk->stack, TcpExtTCPWinProbe);
 	sk->probes_out++;
 	if (sk->backoff < sk->stack->sysctl.tcp_retries2)
 		sk->backoff++;
@@ -264,6 +271,7 @@ static void rtx_timer_fired(struct timer *t, void *ctx)
 	struct tcp_sock *sk = container_of(t, struct tcp_sock, rtx_timer);
 	uint8_t kind = sk->rtx_timer_kind;
 	(void)ctx;
+	sk->rtx_timer_kind = RTX_TIMER_NONE;
 	if (kind == RTX_TIMER_RTO)
 		rto_timeout(sk);
 	else if (kind == RTX_TIMER_PERSIST)
@@ -284,13 +292,13 @@ void tcp_schedule_delack(struct tcp_sock *sk)
 	if (sk->srtt_us && max_u32(sk->srtt_us, TCP_ATO_MIN_US) < max)
 		max = max_u32(sk->srtt_us, TCP_ATO_MIN_US);
 	uint64_t at = now + (ato < max ? ato : max);
+	sk->ack_delayed = true;
 	if (timer_armed(&sk->delack_timer) && sk->delack_timer.expires_us <= at) {
 		/* Nearly due: no use in waiting for the rest. */
 		if (sk->delack_timer.expires_us <= now + ato / 4)
 			tcp_send_ack(sk);
 		return;
 	}
-	sk->ack_delayed = true;
 	timer_set(&sk->stack->wheel, &sk->delack_timer, at);
 }
 
