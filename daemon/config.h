@@ -41,9 +41,11 @@ struct config {
 	/* [Network]: the stack's side */
 	struct config_address address[CONFIG_ADDRESSES_MAX];
 	unsigned addresses;
-	uint32_t gateway; /* 0: none */
+	bool address_replace; /* the next Address= replaces what is there: a default */
+	uint32_t gateway;     /* 0: none */
 	struct route route[CONFIG_ROUTES_MAX];
 	unsigned routes;
+
 	/* [Link]: the TAP */
 	char link_name[IFNAMSIZ];
 	uint32_t mtu_bytes;

@@ -60,6 +60,7 @@ struct daemon {
 	uint64_t counter[DAEMON_COUNTER_MAX];
 	uint64_t started_us;
 	bool stopping;
+	bool failed; /* stopping because something broke: exit status 1 */
 };
 
 int daemon_start(struct daemon *d); /* 0, or -1 with the reason logged */

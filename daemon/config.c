@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration file and the meaning of each of its keys: see config.h. The syntax is inih's;
+ * every key is one row of a table, and a flag of the command line goes through the same row, so
+ * that a value is checked in one place.
+ */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+
+#include "daemon/parse.h"
+#include "rpc/rpc.h"
+
+#define MTU_MIN 576   /* RFC 791: what every host must take */
+#define MTU_MAX 65521 /* the TAP's own limit */
+
+void config_defaults(struct config *c)
+{
+	*c = (struct config){
+	    .address[0] = {.v4 = 10u << 24 | 77u << 16 | 2, .prefix_len = 24},
+	    .addresses = 1,
+	    .address_replace = true,
+	    .link_name = "xtcp0",
+	    .mtu_bytes = 1500,
+	    .kernel_address = {.v4 = 10u << 24 | 77u << 16 | 1, .prefix_len = 24},
+	    .segmentation_offload = true,
+	    .path = RPC_PATH,
+	    .mode = 0666, /* as anybody may use the kernel's TCP */
+	    .control_path = RPC_CONTROL_PATH,
+	    .control_mode = 0660,
+	    .max_per_user = 65536,
+	    .log_level = LOG_INFO,
+	};
+}
+
+/* --- one function a key: NULL, or why the value is wrong */
+
+static const char *set_address(struct config *c, const char *value)
+{
+	struct config_address a;
+
+	if (!config_parse_cidr(value, &a.v4, &a.prefix_len))
+		return "not an IPv4 address with a prefix length, as 10.77.0.2/24";
+	if (c->address_replace)
+		c->addresses = 0;
+	c->address_replace = false;
+	if (c->addresses == CONFIG_ADDRESSES_MAX)
+		return "too many addresses";
+	c->address[c->addresses++] = a;
+	return NULL;
+}
+
+static const char *set_gateway(struct config *c, const char *value)
+{
+	return config_parse_v4(value, &c->gateway) ? NULL : "not an IPv4 address";
+}
+
+static const char *set_route(struct config *c, const char *value)
+{
+	if (c->routes == CONFIG_ROUTES_MAX)
+		return "too many routes";
+	const char *why = config_parse_route(value, &c->route[c->routes]);
+	if (!why)
+		c->routes++;
+	return why;
+}
+
+static const char *set_link_name(struct config *c, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len == 0 || len >= sizeof(c->link_name))
+		return "an interface's name has 1 to 15 characters";
+	if (strpbrk(value, "/ :%\t") || !strcmp(value, ".") || !strcmp(value, ".."))
+		return "not a name for an interface";
+	memcpy(c->link_name, value, len + 1);
+	return NULL;
+}
+
+static const char *set_mtu(struct config *c, const char *value)
+{
+	return parse_u32(value, MTU_MIN, MTU_MAX, &c->mtu_bytes) ? NULL
+								 : "not a number from 576 to 65521";
+}
+
+static const char *set_mac(struct config *c, const char *value)
+{
+	if (!parse_mac(value, &c->mac))
+		return "not a unicast MAC address, as 02:00:00:00:00:02";
+	c->mac_set = true;
+	return NULL;
+}
+
+static const char *set_kernel_address(struct config *c, const char *value)
+{
+	bool on;
+
+	if (parse_bool(value, &on) && !on) {
+		c->kernel_address.v4 = 0;
+		return NULL;
+	}
+	return config_parse_cidr(value, &c->kernel_address.v4, &c->kernel_address.prefix_len)
+		   ? NULL
+		   : "neither an IPv4 address with a prefix length nor \"no\"";
+}
+
+static const char *set_offload(struct config *c, const char *value)
+{
+	return parse_bool(value, &c->segmentation_offload) ? NULL : "neither yes nor no";
+}
+
+static const char *copy_path(char *to, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (value[0] != '/')
+		return "not an absolute path";
+	if (len >= CONFIG_PATH_MAX)
+		return "a socket's path has at most 99 characters";
+	memcpy(to, value, len + 1);
+	return NULL;
+}
+
+static const char *set_path(struct config *c, const char *value)
+{
+	return copy_path(c->path, value);
+}
+
+static const char *set_control(struct config *c, const char *value)
+{
+	return copy_path(c->control_path, value);
+}
+
+static const char *parse_mode(const char *value, mode_t *mode)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 8);
+
+	if (value[0] < '0' || value[0] > '7' || *end || n > 0777)
+		return "not a mode, as 0660";
+	*mode = (mode_t)n;
+	return NULL;
+}
+
+static const char *set_mode(struct config *c, const char *value)
+{
+	return parse_mode(value, &c->mode);
+}
+
+static const char *set_control_mode(struct config *c, const char *value)
+{
+	return parse_mode(value, &c->control_mode);
+}
+
+static const char *copy_name(char *to, size_t size, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) >= size)
+		return "not a name";
+	strcpy(to, value);
+	return NULL;
+}
+
+static const char *set_group(struct config *c, const char *value)
+{
+	return copy_name(c->group, sizeof(c->group), value);
+}
+
+static const char *set_user(struct config *c, const char *value)
+{
+	return copy_name(c->user, sizeof(c->user), value);
+}
+
+static const char *set_max_per_user(struct config *c, const char *value)
+{
+	return parse_u32(value, 1, 1u << 20, &c->max_per_user) ? NULL
+							       : "not a number from 1 to 1048576";
+}
+
+static const char *set_log_level(struct config *c, const char *value)
+{
+	static const char *const name[] = {"emerg",   "alert",	"err",	"err",
+					   "warning", "notice", "info", "debug"};
+
+	for (int i = LOG_ERR; i <= LOG_DEBUG; i++) {
+		if (!strcasecmp(value, name[i])) {
+			c->log_level = i;
+			return NULL;
+		}
+	}
+	return "none of err, warning, notice, info, debug";
+}
+
+static const struct config_key {
+	const char *section, *key;
+	const char *(*set)(struct config *c, const char *value);
+} keys[] = {
+    {"Network", "Address", set_address},
+    {"Network", "Gateway", set_gateway},
+    {"Network", "Route", set_route},
+    {"Link", "Name", set_link_name},
+    {"Link", "MTUBytes", set_mtu},
+    {"Link", "MACAddress", set_mac},
+    {"Link", "KernelAddress", set_kernel_address},
+    {"Link", "SegmentationOffload", set_offload},
+    {"Sockets", "Path", set_path},
+    {"Sockets", "Mode", set_mode},
+    {"Sockets", "Group", set_group},
+    {"Sockets", "Control", set_control},
+    {"Sockets", "ControlMode", set_control_mode},
+    {"Sockets", "MaxPerUser", set_max_per_user},
+    {"Daemon", "User", set_user},
+    {"Daemon", "LogLevel", set_log_level},
+};
+
+/* Checked against a scratch struct now, kept by name until the stack is there. */
+static const char *set_sysctl(struct config *c, const char *name, const char *value)
+{
+	struct sysctls scratch;
+	struct config_sysctl *s = &c->sysctl[c->sysctls];
+
+	memset(&scratch, 0, sizeof(scratch));
+	switch (sysctl_set(&scratch, name, value)) {
+	case 0:
+		break;
+	case -ENOENT:
+		return "no such sysctl";
+	default:
+		return "a value this sysctl does not take";
+	}
+	if (c->sysctls == CONFIG_SYSCTLS_MAX || strlen(name) >= sizeof(s->name) ||
+	    strlen(value) >= sizeof(s->value))
+		return "too many or too long";
+	strcpy(s->name, name);
+	strcpy(s->value, value);
+	c->sysctls++;
+	return NULL;
+}
+
+const char *config_set(struct config *c, const char *section, const char *key, const char *value)
+{
+	bool section_known = false;
+
+	if (!strcmp(section, "Sysctl"))
+		return set_sysctl(c, key, value);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(keys[i].section, section) != 0)
+			continue;
+		section_known = true;
+		if (!strcmp(keys[i].key, key))
+			return keys[i].set(c, value);
+	}
+	return section_known ? "no such key in this section" : "no such section";
+}
+
+/* --- the file */
+
+struct read_state {
+	struct config *c;
+	char reason[256]; /* of the first wrong line */
+};
+
+static int on_line(void *arg, const char *section, const char *key, const char *value)
+{
+	struct read_state *state = arg;
+	const char *why = config_set(state->c, section, key, value ? value : "");
+
+	if (why && !state->reason[0])
+		snprintf(state->reason, sizeof(state->reason), "[%s] %s=%s: %s", section, key,
+			 value ? value : "", why);
+	return why == NULL;
+}
+
+int config_read(struct config *c, const char *path, char *err, size_t err_len)
+{
+	struct read_state state = {.c = c};
+	int line = ini_parse(path, on_line, &state);
+
+	if (line == 0)
+		return 0;
+	if (line < 0)
+		snprintf(err, err_len, "%s: %s", path, strerror(errno));
+	else
+		snprintf(err, err_len, "%s:%d: %s", path, line,
+			 state.reason[0] ? state.reason
+					 : "neither [Section], Key=value nor a comment");
+	return -1;
+}
+
+/* --- the whole */
+
+static bool on_link(const struct config *c, uint32_t v4)
+{
+	for (unsigned i = 0; i < c->addresses; i++)
+		if (same_network(c->address[i].v4, v4, c->address[i].prefix_len))
+			return true;
+	return false;
+}
+
+const char *config_check(const struct config *c)
+{
+	if (!strcmp(c->path, c->control_path))
+		return "[Sockets] Path= and Control= are the same";
+	if (c->gateway && !on_link(c, c->gateway))
+		return "[Network] Gateway= is in the network of no Address=";
+	for (unsigned i = 0; i < c->routes; i++)
+		if (c->route[i].gateway && !on_link(c, c->route[i].gateway))
+			return "the gateway of a [Network] Route= is in the network of no Address=";
+	if (!c->kernel_address.v4)
+		return NULL;
+	if (!on_link(c, c->kernel_address.v4))
+		return "[Link] KernelAddress= is in the network of no Address= "
+		       "(\"no\" leaves the kernel's side alone)";
+	for (unsigned i = 0; i < c->addresses; i++)
+		if (c->address[i].v4 == c->kernel_address.v4)
+			return "[Link] KernelAddress= is the stack's own Address=";
+	return NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages on stderr: see log.h. A line is written by one write(), so that lines never mix. */
+#include "daemon/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int log_level = LOG_INFO;
+
+void log_set_level(int level)
+{
+	log_level = level;
+}
+
+void log_at(int level, const char *format, ...)
+{
+	char line[1024];
+	size_t len = 0;
+
+	if (level > log_level)
+		return;
+	if (getenv("JOURNAL_STREAM"))
+		len = (size_t)snprintf(line, sizeof(line), "<%d>", level);
+	len += (size_t)snprintf(line + len, sizeof(line) - len, "xtcpd: ");
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
+	line[len++] = '\n';
+	ssize_t written = write(STDERR_FILENO, line, len);
+	(void)written; /* nowhere to report it */
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stack's tunables under Linux's names: one row each, with its place in struct sysctls and
+ * the range it takes. tcp_timewait_len_ms, tcp_max_sockets, tcp_initial_cwnd and the like, for
+ * which Linux has no sysctl, stand beside the others under net.ipv4.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/config.h"
+#include "daemon/parse.h"
+
+enum sysctl_kind { SYSCTL_U32, SYSCTL_U16, SYSCTL_U16_PAIR, SYSCTL_U32_TRIPLE, SYSCTL_CONGESTION };
+
+struct sysctl_row {
+	const char *name;
+	size_t offset;
+	enum sysctl_kind kind;
+	uint32_t min, max;
+};
+
+#define AT(field) offsetof(struct sysctls, field)
+#define IPV4(name, field, min, max)                                                                \
+	{                                                                                          \
+		"net.ipv4." name, AT(field), SYSCTL_U32, min, max                                  \
+	}
+#define NEIGH(name, field, min, max) IPV4("neigh.default." name, field, min, max)
+
+#define BYTES_MAX (1u << 30)
+#define SECONDS_MAX 32767
+#define MILLISECONDS_MAX (1u << 30)
+
+static const struct sysctl_row rows[] = {
+    {"net.core.somaxconn", AT(somaxconn), SYSCTL_U32, 1, 65535},
+    IPV4("tcp_max_syn_backlog", tcp_max_syn_backlog, 1, 1u << 20),
+    IPV4("tcp_syncookies", tcp_syncookies, 0, 2),
+    IPV4("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, 1),
+    IPV4("tcp_synack_retries", tcp_synack_retries, 0, 255),
+    IPV4("tcp_syn_retries", tcp_syn_retries, 1, 127),
+    IPV4("tcp_retries2", tcp_retries2, 1, 255),
+    IPV4("tcp_orphan_retries", tcp_orphan_retries, 0, 255),
+    IPV4("tcp_max_orphans", tcp_max_orphans, 0, 1u << 22),
+    IPV4("tcp_fin_timeout", tcp_fin_timeout_s, 1, SECONDS_MAX),
+    IPV4("tcp_tw_reuse", tcp_tw_reuse, 0, 2),
+    IPV4("tcp_max_tw_buckets", tcp_max_tw_buckets, 0, 1u << 22),
+    IPV4("tcp_timewait_len_ms", tcp_timewait_len_ms, 1, MILLISECONDS_MAX),
+    IPV4("tcp_keepalive_time", tcp_keepalive_time_s, 1, SECONDS_MAX),
+    IPV4("tcp_keepalive_intvl", tcp_keepalive_intvl_s, 1, SECONDS_MAX),
+    IPV4("tcp_keepalive_probes", tcp_keepalive_probes, 1, 127),
+    IPV4("tcp_window_scaling", tcp_window_scaling, 0, 1),
+    IPV4("tcp_timestamps", tcp_timestamps, 0, 2),
+    IPV4("tcp_sack", tcp_sack, 0, 1),
+    {"net.ipv4.tcp_rmem", AT(tcp_rmem), SYSCTL_U32_TRIPLE, 2048, BYTES_MAX},
+    {"net.ipv4.tcp_wmem", AT(tcp_wmem), SYSCTL_U32_TRIPLE, 2048, BYTES_MAX},
+    IPV4("tcp_challenge_ack_limit", tcp_challenge_ack_limit, 0, UINT32_MAX),
+    IPV4("tcp_invalid_ratelimit", tcp_invalid_ratelimit_ms, 0, MILLISECONDS_MAX),
+    IPV4("tcp_rfc1337", tcp_rfc1337, 0, 1),
+    IPV4("tcp_rto_min_ms", tcp_rto_min_ms, 1, 120000),
+    IPV4("tcp_rto_max_ms", tcp_rto_max_ms, 1000, 120000),
+    IPV4("tcp_initial_cwnd", tcp_initial_cwnd, 1, 65535),
+    IPV4("tcp_slow_start_after_idle", tcp_slow_start_after_idle, 0, 1),
+    IPV4("tcp_min_snd_mss", tcp_min_snd_mss, 48, 65535),
+    IPV4("tcp_base_mss", tcp_base_mss, 48, 65535),
+    IPV4("tcp_max_sockets", tcp_max_sockets, 1, 1u << 24),
+    {"net.ipv4.tcp_congestion_control", AT(tcp_congestion_control), SYSCTL_CONGESTION, 0, 0},
+    {"net.ipv4.ip_local_port_range", AT(ip_local_port_range), SYSCTL_U16_PAIR, 1, 65535},
+    {"net.ipv4.ip_unprivileged_port_start", AT(ip_unprivileged_port_start), SYSCTL_U16, 0, 65535},
+    IPV4("ip_default_ttl", ip_default_ttl, 1, 255),
+    IPV4("ipfrag_high_thresh", ipfrag_high_thresh, 0, BYTES_MAX),
+    IPV4("ipfrag_max_queues", ipfrag_max_queues, 0, 1u << 20),
+    IPV4("ipfrag_max_fragments", ipfrag_max_fragments, 1, 8192),
+    IPV4("ipfrag_time", ipfrag_time_s, 1, 255),
+    IPV4("icmp_msgs_per_sec", icmp_ratelimit_per_s, 0, 1u << 20),
+    IPV4("icmp_msgs_burst", icmp_msgs_burst, 0, 1u << 20),
+    IPV4("route.mtu_expires", ip_pmtu_expires_s, 1, SECONDS_MAX),
+    IPV4("route.min_pmtu", ip_min_pmtu, 68, 65535),
+    NEIGH("gc_thresh3", neigh_gc_thresh3, 1, 1u << 20),
+    NEIGH("unres_qlen", neigh_unres_qlen, 1, 4096),
+    NEIGH("retrans_time_ms", neigh_retrans_ms, 10, MILLISECONDS_MAX),
+    NEIGH("base_reachable_time_ms", neigh_reachable_ms, 100, MILLISECONDS_MAX),
+    NEIGH("delay_first_probe_time_ms", neigh_delay_first_probe_ms, 10, MILLISECONDS_MAX),
+    NEIGH("mcast_solicit", neigh_mcast_solicit, 1, 255),
+    NEIGH("ucast_solicit", neigh_ucast_solicit, 1, 255),
+    NEIGH("gc_stale_time", neigh_gc_stale_s, 1, SECONDS_MAX),
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+const char *sysctl_name(unsigned i)
+{
+	return i < ROWS ? rows[i].name : NULL;
+}
+
+static const struct sysctl_row *row_of(const char *name)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (!strcmp(rows[i].name, name) ||
+		    !strcmp(rows[i].name + strlen("net.core."), name))
+			return &rows[i];
+	return NULL;
+}
+
+/* `n` numbers within the row's range, none smaller than the one before. */
+static bool parse_numbers(const struct sysctl_row *row, const char *s, uint32_t *out, int n)
+{
+	char copy[64], *save = NULL;
+	int i = 0;
+
+	if (strlen(s) >= sizeof(copy))
+		return false;
+	strcpy(copy, s);
+	for (char *w = strtok_r(copy, " \t", &save); w; w = strtok_r(NULL, " \t", &save), i++)
+		if (i == n || !parse_u32(w, i ? out[i - 1] : row->min, row->max, &out[i]))
+			return false;
+	return i == n;
+}
+
+static bool set_congestion(char *to, const char *value)
+{
+	static const char *const known[] = {"reno", "cubic"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!strcmp(known[i], value)) {
+			strcpy(to, value);
+			return true;
+		}
+	}
+	return false;
+}
+
+int sysctl_set(struct sysctls *s, const char *name, const char *value)
+{
+	const struct sysctl_row *row = row_of(name);
+	uint32_t n[3];
+
+	if (!row)
+		return -ENOENT;
+	char *at = (char *)s + row->offset;
+	switch (row->kind) {
+	case SYSCTL_U32:
+		return parse_u32(value, row->min, row->max, (uint32_t *)at) ? 0 : -EINVAL;
+	case SYSCTL_U16:
+		if (!parse_numbers(row, value, n, 1))
+			return -EINVAL;
+		*(uint16_t *)at = (uint16_t)n[0];
+		return 0;
+	case SYSCTL_U16_PAIR:
+		if (!parse_numbers(row, value, n, 2))
+			return -EINVAL;
+		((uint16_t *)at)[0] = (uint16_t)n[0];
+		((uint16_t *)at)[1] = (uint16_t)n[1];
+		return 0;
+	case SYSCTL_U32_TRIPLE:
+		if (!parse_numbers(row, value, n, 3))
+			return -EINVAL;
+		memcpy(at, n, sizeof(n));
+		return 0;
+	case SYSCTL_CONGESTION:
+		return set_congestion(at, value) ? 0 : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t value_len)
+{
+	const struct sysctl_row *row = row_of(name);
+	int len = 0;
+
+	if (!row)
+		return -ENOENT;
+	const char *at = (const char *)s + row->offset;
+	const uint32_t *u32 = (const uint32_t *)at;
+	const uint16_t *u16 = (const uint16_t *)at;
+	switch (row->kind) {
+	case SYSCTL_U32:
+		len = snprintf(value, value_len, "%u", u32[0]);
+		break;
+	case SYSCTL_U16:
+		len = snprintf(value, value_len, "%u", u16[0]);
+		break;
+	case SYSCTL_U16_PAIR:
+		len = snprintf(value, value_len, "%u %u", u16[0], u16[1]);
+		break;
+	case SYSCTL_U32_TRIPLE:
+		len = snprintf(value, value_len, "%u %u %u", u32[0], u32[1], u32[2]);
+		break;
+	case SYSCTL_CONGESTION:
+		len = snprintf(value, value_len, "%s", at);
+		break;
+	}
+	return (size_t)len < value_len ? 0 : -ENOSPC;
+}

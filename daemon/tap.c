@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* The TAP device: see tap.h. Everything that is Linux's own about the link is in this file. */
+#include "daemon/tap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "daemon/config.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/parse.h"
+
+#define TUN_PATH "/dev/net/tun"
+#define TAP_BATCH 64 /* frames per turn of the loop */
+
+/* --- opening */
+
+static int open_error(const char *name, const char *what, int err)
+{
+	const char *advice = "";
+
+	if (!strcmp(what, TUN_PATH) && (err == ENOENT || err == ENODEV || err == ENXIO))
+		advice = ": load the module (modprobe tun) or, in a container, pass the device in "
+			 "(--device " TUN_PATH ")";
+	else if (err == EPERM || err == EACCES)
+		advice = ": run xtcpd as root, or give it CAP_NET_ADMIN";
+	else if (!strcmp(what, "TUNSETIFF") && err == EBUSY)
+		advice = ": the device is in use: end the other xtcpd, or choose another name "
+			 "(--tap, [Link] Name=)";
+	else if (!strcmp(what, "TUNSETIFF") && (err == EINVAL || err == EEXIST))
+		advice = ": there is an interface of that name and it is no TAP: choose another "
+			 "(--tap, [Link] Name=)";
+	log_error("cannot have the TAP device %s: %s: %s%s", name, what, strerror(err), advice);
+	return -1;
+}
+
+static int open_device(struct tap *tap, const struct config *config)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	int header_bytes = sizeof(struct virtio_net_hdr);
+	unsigned offload = config->segmentation_offload ? TUN_F_CSUM | TUN_F_TSO4 : 0;
+
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return open_error(config->link_name, TUN_PATH, errno);
+	memcpy(ifr.ifr_name, config->link_name, sizeof(ifr.ifr_name));
+	const char *what = "TUNSETIFF";
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		goto fail;
+	what = "TUNSETVNETHDRSZ";
+	if (ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) < 0)
+		goto fail;
+	what = "TUNSETOFFLOAD";
+	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)offload) < 0)
+		goto fail;
+	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
+	tap->offload = config->segmentation_offload;
+	tap->source.fd = fd;
+	return 0;
+fail:
+	open_error(config->link_name, what, errno);
+	close(fd);
+	return -1;
+}
+
+/* --- the kernel's side */
+
+static void put_sockaddr(struct sockaddr *to, uint32_t v4)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(v4)};
+	memcpy(to, &sin, sizeof(sin));
+}
+
+static int link_ioctl(int fd, const char *name, unsigned long request, struct ifreq *ifr,
+		      const char *what)
+{
+	memcpy(ifr->ifr_name, name, sizeof(ifr->ifr_name));
+	return ioctl(fd, request, ifr) < 0 ? open_error(name, what, errno) : 0;
+}
+
+static int set_kernel_address(int fd, const char *name, const struct config_address *a)
+{
+	struct ifreq ifr = {0};
+
+	put_sockaddr(&ifr.ifr_addr, a->v4);
+	if (link_ioctl(fd, name, SIOCSIFADDR, &ifr, "setting its address") < 0)
+		return -1;
+	put_sockaddr(&ifr.ifr_netmask, prefix_mask(a->prefix_len));
+	return link_ioctl(fd, name, SIOCSIFNETMASK, &ifr, "setting its netmask");
+}
+
+static int configure_link(const char *name, const struct config *config)
+{
+	struct ifreq mtu = {.ifr_mtu = (int)config->mtu_bytes}, flags = {0};
+
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return open_error(name, "socket", errno);
+	int result = link_ioctl(fd, name, SIOCSIFMTU, &mtu, "setting its MTU");
+	if (result == 0 && config->kernel_address.v4)
+		result = set_kernel_address(fd, name, &config->kernel_address);
+	if (result == 0)
+		result = link_ioctl(fd, name, SIOCGIFFLAGS, &flags, "reading its flags");
+	if (result == 0) {
+		flags.ifr_flags |= IFF_UP | IFF_RUNNING;
+		result = link_ioctl(fd, name, SIOCSIFFLAGS, &flags, "setting it up");
+	}
+	close(fd);
+	return result;
+}
+
+int tap_open(struct tap *tap, const struct config *config)
+{
+	*tap = (struct tap){.source.fd = -1};
+	if (open_device(tap, config) < 0)
+		return -1;
+	if (configure_link(tap->name, config) == 0)
+		return 0;
+	close(tap->source.fd);
+	tap->source.fd = -1;
+	return -1;
+}
+
+/* --- receiving */
+
+/*
+ * A frame of `len` bytes is in the standby buffer: small ones are copied out of it, so that it is
+ * there for the next; a large one keeps it. NULL: no memory.
+ */
+static struct pkt *take_frame(struct tap *tap, struct pkt_pool *pool, size_t len)
+{
+	struct pkt *p = tap->standby;
+
+	if (len <= PKT_SMALL_BYTES) {
+		struct pkt *small = pkt_alloc(pool, len);
+		if (small) {
+			memcpy(small->buf, p->buf, len);
+			small->len = (uint32_t)len;
+		}
+		return small;
+	}
+	tap->standby = NULL;
+	p->len = (uint32_t)len;
+	return p;
+}
+
+/* What the kernel left undone. False: nothing we offered to take. */
+static bool apply_header(struct pkt *p, const struct virtio_net_hdr *h)
+{
+	/* NEEDS_CSUM: it comes from this host's memory and no checksum was ever computed. */
+	p->csum_valid = h->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
+	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		p->gso_size = 0;
+		return true;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		p->gso_size = h->gso_size;
+		return h->gso_size != 0;
+	default:
+		return false;
+	}
+}
+
+static void device_lost(struct daemon *d, int err)
+{
+	log_error("the TAP device %s is gone: %s", d->tap.name, strerror(err));
+	loop_remove(&d->loop, &d->tap.source);
+	d->failed = d->stopping = true;
+}
+
+/* One frame. False: there is none, or no more now. */
+static bool receive_frame(struct daemon *d)
+{
+	struct tap *tap = &d->tap;
+	struct pkt_pool *pool = stack_pkt_pool(d->stack);
+	struct virtio_net_hdr header;
+	uint8_t sink[64];
+
+	if (!tap->standby)
+		tap->standby = pkt_alloc(pool, PKT_LARGE_BYTES);
+	struct iovec iov[2] = {{&header, sizeof(header)}, {sink, sizeof(sink)}};
+	if (tap->standby)
+		iov[1] = (struct iovec){tap->standby->buf, tap->standby->cap};
+	ssize_t n = readv(tap->source.fd, iov, 2);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			device_lost(d, errno);
+		return false;
+	}
+	daemon_count(d, XtcpdTapReads);
+	if (!tap->standby) { /* beyond the pool's limit: what the link brings is lost */
+		daemon_count(d, XtcpdTapNoBuffer);
+		return true;
+	}
+	if ((size_t)n <= sizeof(header)) {
+		daemon_count(d, XtcpdTapBadHeader);
+		return true;
+	}
+	struct pkt *p = take_frame(tap, pool, (size_t)n - sizeof(header));
+	if (!p) {
+		daemon_count(d, XtcpdTapNoBuffer);
+	} else if (!apply_header(p, &header)) {
+		daemon_count(d, XtcpdTapBadHeader);
+		pkt_free(p);
+	} else {
+		stack_input(d->stack, p);
+	}
+	return true;
+}
+
+static void tap_ready(struct loop_source *src, uint32_t events)
+{
+	struct daemon *d = container_of(src, struct daemon, tap.source);
+
+	(void)events;
+	for (int i = 0; i < TAP_BATCH && receive_frame(d); i++)
+		;
+}
+
+int tap_start(struct daemon *d)
+{
+	int err = loop_add(&d->loop, &d->tap.source, d->tap.source.fd, EPOLLIN, tap_ready);
+
+	if (err < 0)
+		log_error("cannot watch the TAP device: %s", strerror(-err));
+	return err;
+}
+
+void tap_close(struct daemon *d)
+{
+	int fd = d->tap.source.fd;
+
+	pkt_free(d->tap.standby);
+	d->tap.standby = NULL;
+	if (fd < 0)
+		return;
+	loop_remove(&d->loop, &d->tap.source);
+	d->tap.source.fd = -1;
+	close(fd);
+}
+
+/* --- sending */
+
+bool tap_transmit(void *ctx, const struct frame_out *f)
+{
+	struct daemon *d = ctx;
+	struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
+	struct iovec iov[1 + FRAME_IOV_MAX];
+
+	if (f->csum_partial) {
+		header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		header.csum_start = f->csum_start;
+		header.csum_offset = f->csum_offset;
+	}
+	if (f->gso_size) {
+		header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		if (f->ecn)
+			header.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+		header.gso_size = f->gso_size;
+		header.hdr_len = f->hdr_len;
+	}
+	iov[0] = (struct iovec){&header, sizeof(header)};
+	memcpy(&iov[1], f->iov, (size_t)f->iovcnt * sizeof(f->iov[0]));
+	ssize_t n = writev(d->tap.source.fd, iov, 1 + f->iovcnt);
+	if (n == (ssize_t)(sizeof(header) + f->len))
+		return true;
+	daemon_count(d, XtcpdTapWriteErrors);
+	return false;
+}
