@@ -79,6 +79,8 @@ void ip_layer_destroy(struct stack *st);
 /* route.c: addresses */
 bool ip_is_own_v4(const struct stack *st, uint32_t v4);	      /* assigned, or 127.0.0.0/8 */
 bool ip_is_broadcast_v4(const struct stack *st, uint32_t v4); /* limited, or of a prefix of ours */
+/* Within a prefix of ours, and a host's address there. */
+bool ip_is_on_link_v4(const struct stack *st, uint32_t v4);
 int ip_route_connect(struct stack *st, const struct ifaddr *a); /* the connected route */
 static inline uint32_t ipv4_mask(unsigned prefix_len)
 {

@@ -47,8 +47,9 @@ struct neigh {
 	unsigned queued;
 	uint32_t v4;
 	struct mac_addr mac;
-	uint8_t state; /* enum neigh_state */
-	uint8_t probes;
+	uint8_t state;	/* enum neigh_state */
+	uint8_t probes; /* questions asked in this state */
+	bool suspect;	/* another host claims the address: probe by broadcast */
 	uint64_t confirmed_us, used_us, updated_us;
 };
 
@@ -106,7 +107,7 @@ void ethernet_input(struct stack *st, struct pkt *p); /* takes p */
 int ethernet_transmit(struct stack *st, const struct mac_addr *dst, uint16_t ethertype,
 		      struct frame_out *f);
 
-void arp_input(struct stack *st, struct pkt *p, const struct mac_addr *frame_src); /* takes p */
+void arp_input(struct stack *st, struct pkt *p); /* takes p */
 void arp_request(struct stack *st, uint32_t target_v4, const struct mac_addr *unicast_to);
 void arp_announce(struct stack *st, uint32_t v4); /* RFC 5227 2.3 */
 
