@@ -15,6 +15,7 @@
 
 #include "daemon/config.h"
 #include "daemon/loop.h"
+#include "daemon/privilege.h"
 #include "daemon/rpc_server.h"
 #include "daemon/sockets.h"
 #include "daemon/tap.h"
@@ -54,11 +55,15 @@ struct daemon {
 	struct tap tap;
 	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
 	struct tombstones tombstones; /* last errors of sockets that are gone */
+	struct tombstones ghosts;     /* addresses of those that ended in order, F perhaps open */
+	struct identity identity;     /* who xtcpd becomes */
+	gid_t socket_gid;	      /* of both sockets' files */
 	struct rpc_server rpc;
 	struct control *control; /* set by control_start(), NULL when not running */
 	struct loop_source signals;
 	uint64_t counter[DAEMON_COUNTER_MAX];
 	uint64_t started_us;
+	bool busy; /* the last turn stopped at its bound: do not sleep */
 	bool stopping;
 	bool failed; /* stopping because something broke: exit status 1 */
 };

@@ -6,19 +6,23 @@
  * Theory of operation: an xsocket is made when F attaches (or when a connection is accepted on
  * F's behalf) and lives until its program is gone and what was written has been handed to the
  * stack, or until the connection fails. tcp_user(sk) is the xsocket. Events from either side only
- * set bits in `work` and queue the socket; pump.c does the work, a bounded amount per turn.
+ * set bits in `work` and queue the socket; pump.c does the work, a bounded amount per turn. A
+ * socket that has ended has sk == NULL and is freed at the turn's end, so that nobody on the way
+ * back up the stack of calls holds a dangling pointer.
  */
 #ifndef XTCP_DAEMON_SOCKET_H
 #define XTCP_DAEMON_SOCKET_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "daemon/loop.h"
 #include "stack/tcp/tcp.h"
 
 struct daemon;
+struct linger;
 struct rpc_request;
 struct user_account;
 
@@ -31,69 +35,78 @@ enum xsocket_state {
 };
 
 enum xsocket_work {
-	WORK_COLLECT = 1, /* E may have bytes for the stack */
+	WORK_COLLECT = 1, /* E may have bytes for the stack, or its end */
 	WORK_DELIVER = 2, /* the stack may have bytes for E */
 	WORK_ACCEPT = 4,  /* connections to push to the program */
-	WORK_HANGUP = 8,  /* the program is gone */
+};
+
+/* Connections pushed to a listener's program which it has perhaps not taken yet. */
+struct accept_queue {
+	struct list untaken; /* xsocket.untaken_node, in order */
+	unsigned untaken_count;
+	uint64_t next_id;	  /* of the next record */
+	struct tcp_sock *held_sk; /* popped from the stack, not pushed yet ... */
+	struct xsocket *held;	  /* ... the same with its descriptors made */
+	int held_fd;		  /* ... its F */
+	struct list starved_node; /* waiting for descriptors */
 };
 
 struct xsocket {
 	struct loop_source source; /* E */
 	struct daemon *d;
-	struct tcp_sock *sk;
+	struct tcp_sock *sk; /* NULL: it has ended */
 	struct list hash_node, work_node;
-	uint64_t cookie; /* of F */
 	struct user_account *user;
+	uint64_t cookie; /* of F */
 	uint32_t uid, gid;
-	pid_t pid;		/* of whoever attached it, or of the listener's */
-	char comm[16];		/* its command name */
-	uint8_t state;		/* enum xsocket_state */
-	uint8_t work;		/* enum xsocket_work */
-	bool hungup : 1;	/* F is closed, or shut down both ways */
-	bool collected : 1;	/* E is read to its end: FIN is queued */
-	bool eof_sent : 1;	/* the peer's FIN was passed on: E is shut down for writing */
-	bool rcv_dead : 1;	/* nobody reads: what comes is dropped */
-	bool urgent : 1;	/* F has sent MSG_OOB that is not collected yet */
-	bool tx_blocked : 1;	/* waits for TCP_EVENT_WRITABLE */
-	bool rx_blocked : 1;	/* waits for EPOLLOUT */
-	bool wrote : 1;		/* the program has sent something: it has taken the socket */
-	bool died_unread : 1;	/* E says that F was closed with bytes unread */
-	bool orphan_record : 1; /* its listener died with its record perhaps unread */
-	uint32_t pad_left;	/* padding in front of the stream */
+	pid_t pid;     /* of whoever attached it; of an accepted one its listener's */
+	char comm[16]; /* the command name of pid, then */
+	uint8_t state; /* enum xsocket_state */
+	uint8_t work;  /* enum xsocket_work */
+	bool hungup : 1;     /* F is closed, or shut down both ways */
+	bool collected : 1;  /* E is read to its end: the FIN is queued */
+	bool eof_sent : 1;   /* the peer's FIN was passed on: E is shut down for writing */
+	bool rcv_dead : 1;   /* nobody reads: what comes is acknowledged and dropped */
+	bool urgent : 1;     /* F has sent MSG_OOB that is not collected yet */
+	bool rx_blocked : 1; /* E is full: waits for EPOLLOUT */
+	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
+	uint32_t pad_left;   /* padding still in front of the stream */
 
-	/* a listener */
-	struct list untaken; /* children pushed, perhaps not accept()ed yet: untaken_node */
-	uint32_t untaken_count;
-	uint64_t next_record;
-	struct tcp_sock *held_sk; /* popped, waiting to be pushed */
-	struct xsocket *held;	  /* the same with its sockets made */
-	int held_fd;		  /* its F */
-	struct list starved_node;
+	struct accept_queue accept; /* of a listener */
 
-	/* an accepted child */
+	struct xsocket *listener; /* of an accepted one: while on its untaken list */
 	struct list untaken_node;
-	struct xsocket *listener; /* while on its untaken list */
+	uint64_t untaken_until_us; /* a hang-up before this: it was never taken (accept_push.c) */
 
-	/* close() with SO_LINGER */
-	struct list linger_node;
-	int linger_fd; /* the connection to answer, -1: none */
-	struct timer linger_timer;
+	struct linger *linger; /* close() waits for the FIN's ACK */
 };
 
 /* --- socket.c: life cycle */
-/* F's own connection: takes fd (E) whether it succeeds or not. NULL: refused, logged, E closed. */
-struct xsocket *xsocket_attach(struct daemon *d, int fd, uint64_t cookie,
-			       const struct xsocket *like);
+
+/*
+ * The xsocket of descriptor F with this cookie, and E for its end, which it owns from here on. NULL
+ * with *err (-ENOBUFS, -ENFILE, -ENOMEM): E is left to the caller. sk NULL: a new one is made.
+ */
+struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
+			       const struct ucred *cred, struct tcp_sock *sk, int *err);
 void xsocket_want(struct xsocket *xs, unsigned work);
-/* Ends it with an error the program can ask for (SO_ERROR): E is closed, the error is kept. */
-void xsocket_fail(struct xsocket *xs, int err);
-/* Ends it in order; sk is closed or, with `reset`, reset. */
-void xsocket_close(struct xsocket *xs, bool reset);
 void xsocket_stack_event(struct xsocket *xs, unsigned events);
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req);
+/* Ends it with an error the program can ask for (SO_ERROR): E is closed, the error is kept. */
+void xsocket_fail(struct xsocket *xs, int error);
+/* Ends it: the connection is closed, with a RST if `unread` or `reset` say so. */
+void xsocket_close(struct xsocket *xs, bool unread);
+void xsocket_reset(struct xsocket *xs);
+/* The program is gone and all it wrote is with the stack. `unread`: it left bytes unread. */
+void xsocket_hangup(struct xsocket *xs, bool unread);
+void xsocket_block(struct xsocket *xs); /* E is full: EPOLLOUT resumes */
+bool fd_hungup(int fd);
+int fd_error(int fd); /* SO_ERROR, cleared by reading */
 
-/* --- pump.c */
-void xsocket_collect(struct xsocket *xs); /* program to stack */
-bool pump_run(struct daemon *d);	  /* all the work there is; false: there was none */
+/* --- pump.c: bytes */
+void pump_collect(struct xsocket *xs); /* program to stack */
+void pump_deliver(struct xsocket *xs); /* stack to program */
+void pump_padding(struct xsocket *xs); /* reads away the padding in front */
+size_t pump_unread_bytes(const struct xsocket *xs); /* written by the program, not yet collected */
 
 #endif

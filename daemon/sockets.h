@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "stack/base/list.h"
-#include "stack/base/siphash.h"
 #include "stack/base/timer.h"
 
 struct daemon;
@@ -26,23 +25,26 @@ struct user_account {
 
 struct sockets {
 	struct list *bucket; /* xsocket.hash_node by cookie */
-	struct siphash_key key;
 	uint32_t count;
-	struct list work;      /* xsocket.work_node */
-	struct list lingering; /* xsocket.linger_node: close() waits for the FIN's ACK */
-	struct list starved;   /* listeners that wait for descriptors */
+	struct list work;     /* xsocket.work_node: something to do in this turn */
+	struct list ended;    /* xsocket.hash_node: to be freed at the turn's end */
+	struct list lingers;  /* struct linger.node */
+	struct list starved;  /* accept_queue.starved_node: wait for descriptors */
 	struct timer starved_timer;
 	struct list users;	  /* user_account.node */
 	uint64_t next_id;	  /* of accepted sockets */
 	unsigned record_truesize; /* what one unread rpc_accept costs its sender (SIOCOUTQ) */
 };
 
-int sockets_init(struct daemon *d);
-void sockets_destroy(struct daemon *d); /* resets and closes all that is left */
+int sockets_init(struct daemon *d); /* 0 or -errno */
+void sockets_reset_all(struct daemon *d); /* the daemon ends: RST to every peer */
+void sockets_destroy(struct daemon *d);
+void sockets_reap(struct daemon *d); /* frees those that have ended */
 struct xsocket *sockets_find(struct daemon *d, uint64_t cookie);
 void sockets_insert(struct daemon *d, struct xsocket *xs);
+void sockets_remove(struct daemon *d, struct xsocket *xs); /* to the list of the ended */
 /* The account of uid, made if need be; NULL when memory is short. */
 struct user_account *sockets_user(struct daemon *d, uint32_t uid);
-void sockets_user_put(struct user_account *user); /* frees it once it holds nothing */
+void sockets_user_put(struct user_account *user); /* frees it once it holds nothing; NULL allowed */
 
 #endif

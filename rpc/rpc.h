@@ -69,7 +69,10 @@ enum rpc_type {
 	RPC_UNLISTEN,	/* shutdown() of a listener */
 	RPC_DISCONNECT, /* connect(AF_UNSPEC). Reply; then xtcpd closes E */
 	RPC_LINGER,	/* sent before close(): F must not be attached a second time by a reply. arg:
-			   seconds. Reply when the FIN is acknowledged, on error or at the time's end */
+			   seconds. Then the shim closes F and half-closes Q (shutdown(SHUT_WR)):
+			   xtcpd closes its copy of F and knows whether that was the last. Reply
+			   when the FIN is acknowledged, on error, at the time's end, or at once
+			   when somebody else holds F */
 	RPC_OUTQ,	/* SIOCOUTQ. Reply: arg = bytes written and not acknowledged */
 	RPC_REFUSED,	/* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
 	RPC_TYPE_MAX

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is at the other end of an AF_UNIX connection, and what that user may do. */
+#ifndef XTCP_DAEMON_CREDENTIALS_H
+#define XTCP_DAEMON_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+bool peer_credentials(int fd, struct ucred *cred);
+void process_comm(pid_t pid, char comm[16]); /* "" if it cannot be had */
+/* The rule of a socket's file (write permission), for those who come by the abstract name. */
+bool peer_may_write(int fd, const struct ucred *cred, uid_t owner, gid_t group, mode_t mode);
+/* CAP_NET_BIND_SERVICE in our user namespace, or root. */
+bool peer_may_bind_low_port(int fd, const struct ucred *cred);
+
+#endif
