@@ -73,7 +73,7 @@ struct ip_layer {
 	uint32_t icmp_tokens;
 };
 
-int ip_layer_init(struct stack *st);
+void ip_layer_init(struct stack *st);
 void ip_layer_destroy(struct stack *st);
 
 /* route.c: addresses */
