@@ -40,7 +40,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan sim e2e lint format bench install uninstall clean deps
+.PHONY: all demo check unit asan sim parity e2e lint format bench install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -71,6 +71,9 @@ $(BUILD)/check-unit: $(call obj,exe,$(UNIT_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC)) $
 $(BUILD)/check-asan: $(call obj,san,$(UNIT_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
 	$(CC) $(SAN) -o $@ $^ $(CHECK_LIBS) $(DAEMON_LIBS)
 
+$(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^
 
@@ -88,6 +91,8 @@ asan: $(BUILD)/check-asan
 	$(BUILD)/check-asan
 sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(SEEDS)
+parity: all $(BUILD)/parity-stories
+	tests/parity/run
 e2e: all
 	tests/e2e/run
 bench: all

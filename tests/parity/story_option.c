@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* getsockopt() and setsockopt(). */
+#include "tests/parity/parity.h"
+
+static void get(const char *what, int fd, int level, int name)
+{
+	int v = -77;
+	socklen_t len = sizeof(v);
+	int rc = getsockopt(fd, level, name, &v, &len);
+	if (rc < 0)
+		say(what, rc);
+	else
+		printf("%s: %d length %u\n", what, v, len);
+}
+
+static void set(const char *what, int fd, int level, int name, int v)
+{
+	say(what, setsockopt(fd, level, name, &v, sizeof(v)));
+	get(what, fd, level, name);
+}
+
+static void defaults_of(int fd)
+{
+	get("SO_TYPE", fd, SOL_SOCKET, SO_TYPE);
+	get("SO_DOMAIN", fd, SOL_SOCKET, SO_DOMAIN);
+	get("SO_PROTOCOL", fd, SOL_SOCKET, SO_PROTOCOL);
+	get("SO_ACCEPTCONN", fd, SOL_SOCKET, SO_ACCEPTCONN);
+	get("SO_ERROR", fd, SOL_SOCKET, SO_ERROR);
+	get("SO_REUSEADDR", fd, SOL_SOCKET, SO_REUSEADDR);
+	get("SO_REUSEPORT", fd, SOL_SOCKET, SO_REUSEPORT);
+	get("SO_KEEPALIVE", fd, SOL_SOCKET, SO_KEEPALIVE);
+	get("SO_OOBINLINE", fd, SOL_SOCKET, SO_OOBINLINE);
+	get("SO_RCVLOWAT", fd, SOL_SOCKET, SO_RCVLOWAT);
+	get("SO_BROADCAST", fd, SOL_SOCKET, SO_BROADCAST);
+	get("SO_DONTROUTE", fd, SOL_SOCKET, SO_DONTROUTE);
+	get("SO_PRIORITY", fd, SOL_SOCKET, SO_PRIORITY);
+	get("TCP_NODELAY", fd, IPPROTO_TCP, TCP_NODELAY);
+	get("TCP_CORK", fd, IPPROTO_TCP, TCP_CORK);
+	get("TCP_KEEPIDLE", fd, IPPROTO_TCP, TCP_KEEPIDLE);
+	get("TCP_KEEPINTVL", fd, IPPROTO_TCP, TCP_KEEPINTVL);
+	get("TCP_KEEPCNT", fd, IPPROTO_TCP, TCP_KEEPCNT);
+	get("TCP_SYNCNT", fd, IPPROTO_TCP, TCP_SYNCNT);
+	get("TCP_LINGER2", fd, IPPROTO_TCP, TCP_LINGER2);
+	get("TCP_DEFER_ACCEPT", fd, IPPROTO_TCP, TCP_DEFER_ACCEPT);
+	get("TCP_USER_TIMEOUT", fd, IPPROTO_TCP, TCP_USER_TIMEOUT);
+	get("IP_TOS", fd, IPPROTO_IP, IP_TOS);
+	get("IP_TTL", fd, IPPROTO_IP, IP_TTL);
+}
+
+static void option_defaults(void)
+{
+	defaults_of(tcp());
+}
+
+static void option_defaults_listener(void)
+{
+	defaults_of(listening(PORT));
+}
+
+static void option_defaults_accepted(void)
+{
+	defaults_of(accepted().fd);
+}
+
+static void option_flags(void)
+{
+	int fd = tcp();
+	set("SO_REUSEADDR", fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set("SO_REUSEADDR 5", fd, SOL_SOCKET, SO_REUSEADDR, 5);
+	set("SO_REUSEPORT", fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	set("SO_KEEPALIVE", fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set("SO_OOBINLINE", fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	set("TCP_NODELAY", fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set("TCP_NODELAY 0", fd, IPPROTO_TCP, TCP_NODELAY, 0);
+	set("TCP_CORK", fd, IPPROTO_TCP, TCP_CORK, 1);
+	set("TCP_QUICKACK", fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
+static void option_keepalive(void)
+{
+	int fd = tcp();
+	set("idle", fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+	set("idle 0", fd, IPPROTO_TCP, TCP_KEEPIDLE, 0);
+	set("idle 40000", fd, IPPROTO_TCP, TCP_KEEPIDLE, 40000);
+	set("intvl", fd, IPPROTO_TCP, TCP_KEEPINTVL, 5);
+	set("intvl 0", fd, IPPROTO_TCP, TCP_KEEPINTVL, 0);
+	set("cnt", fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+	set("cnt 200", fd, IPPROTO_TCP, TCP_KEEPCNT, 200);
+}
+
+static void option_ranges(void)
+{
+	int fd = tcp();
+	set("MAXSEG 1000", fd, IPPROTO_TCP, TCP_MAXSEG, 1000);
+	set("MAXSEG 10", fd, IPPROTO_TCP, TCP_MAXSEG, 10);
+	set("MAXSEG 100000", fd, IPPROTO_TCP, TCP_MAXSEG, 100000);
+	set("SYNCNT 3", fd, IPPROTO_TCP, TCP_SYNCNT, 3);
+	set("SYNCNT 0", fd, IPPROTO_TCP, TCP_SYNCNT, 0);
+	set("SYNCNT 500", fd, IPPROTO_TCP, TCP_SYNCNT, 500);
+	set("USER_TIMEOUT", fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000);
+	set("USER_TIMEOUT -1", fd, IPPROTO_TCP, TCP_USER_TIMEOUT, -1);
+	set("DEFER_ACCEPT 10", fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 10);
+	set("LINGER2 10", fd, IPPROTO_TCP, TCP_LINGER2, 10);
+	set("LINGER2 -1", fd, IPPROTO_TCP, TCP_LINGER2, -1);
+	set("IP_TOS", fd, IPPROTO_IP, IP_TOS, 0x10);
+	set("IP_TTL 5", fd, IPPROTO_IP, IP_TTL, 5);
+	set("IP_TTL 0", fd, IPPROTO_IP, IP_TTL, 0);
+	set("IP_TTL 300", fd, IPPROTO_IP, IP_TTL, 300);
+	set("IP_TTL -1", fd, IPPROTO_IP, IP_TTL, -1);
+}
+
+static void option_buffers(void)
+{
+	int fd = tcp();
+	set("SNDBUF 20000", fd, SOL_SOCKET, SO_SNDBUF, 20000);
+	set("SNDBUF 1", fd, SOL_SOCKET, SO_SNDBUF, 1);
+	set("RCVBUF 20000", fd, SOL_SOCKET, SO_RCVBUF, 20000);
+	set("RCVBUF 1", fd, SOL_SOCKET, SO_RCVBUF, 1);
+}
+
+static void option_unknown(void)
+{
+	int fd = tcp();
+	set("SOL_SOCKET 9999", fd, SOL_SOCKET, 9999, 1);
+	set("IPPROTO_TCP 9999", fd, IPPROTO_TCP, 9999, 1);
+	set("IPPROTO_IP 9999", fd, IPPROTO_IP, 9999, 1);
+	set("level 9999", fd, 9999, 1, 1);
+	set("IPV6", fd, IPPROTO_IPV6, 26, 1);
+	set("SO_TYPE", fd, SOL_SOCKET, SO_TYPE, 1);
+	set("SO_ERROR", fd, SOL_SOCKET, SO_ERROR, 1);
+	set("SO_ACCEPTCONN", fd, SOL_SOCKET, SO_ACCEPTCONN, 1);
+}
+
+static void option_lengths(void)
+{
+	int fd = tcp(), v = 1;
+	socklen_t len = 0;
+	say("set short", setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, 1));
+	say("set zero", setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &v, 0));
+	say("set NULL", setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, NULL, 4));
+	say("get zero", getsockopt(fd, SOL_SOCKET, SO_TYPE, &v, &len));
+	say("length", len);
+	len = 2;
+	say("get two", getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &v, &len));
+	say("length", len);
+	len = 100;
+	int big[25];
+	say("get hundred", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, big, &len));
+	say("length", len);
+	len = (socklen_t)-1;
+	say("get negative", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, &len));
+	say("get NULL length", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, NULL));
+	say("bad fd", setsockopt(999, IPPROTO_TCP, TCP_NODELAY, &v, 4));
+	say("not a socket", setsockopt(0, IPPROTO_TCP, TCP_NODELAY, &v, 4));
+}
+
+static void option_linger(void)
+{
+	int fd = tcp();
+	struct linger l = {1, 5};
+	socklen_t len = sizeof(l);
+	say("set", setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	memset(&l, 0, sizeof(l));
+	say("get", getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len));
+	say("onoff", l.l_onoff);
+	say("seconds", l.l_linger);
+	say("short", setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, 4));
+}
+
+static void option_congestion(void)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+	int fd = tcp();
+	say("reno", setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
+	say("get", getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len));
+	say_bytes("name", name, (ssize_t)strlen(name));
+	say("cubic", setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5));
+	say("nonesuch", setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "nonesuch", 8));
+	say("empty", setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "", 0));
+}
+
+static void option_inherited(void)
+{
+	int l = listening(PORT);
+	set("KEEPALIVE", l, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set("NODELAY", l, IPPROTO_TCP, TCP_NODELAY, 1);
+	set("KEEPIDLE", l, IPPROTO_TCP, TCP_KEEPIDLE, 99);
+	set("TOS", l, IPPROTO_IP, IP_TOS, 0x08);
+	peer_connect(PORT);
+	int fd = accept(l, NULL, NULL);
+	get("KEEPALIVE", fd, SOL_SOCKET, SO_KEEPALIVE);
+	get("NODELAY", fd, IPPROTO_TCP, TCP_NODELAY);
+	get("KEEPIDLE", fd, IPPROTO_TCP, TCP_KEEPIDLE);
+	get("TOS", fd, IPPROTO_IP, IP_TOS);
+	get("REUSEADDR", fd, SOL_SOCKET, SO_REUSEADDR);
+}
+
+static void tcp_info_of(const char *what, int fd)
+{
+	struct tcp_info i;
+	socklen_t len = sizeof(i);
+	memset(&i, 0, sizeof(i));
+	say(what, getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len));
+	say("state", i.tcpi_state);
+	say("retransmits", i.tcpi_retransmits);
+	say("unacked", i.tcpi_state == TCP_LISTEN ? 0 : i.tcpi_unacked);
+	say("options", i.tcpi_options & (TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE));
+}
+
+static void option_tcp_info(void)
+{
+	char c;
+	struct pair p = accepted();
+	tcp_info_of("fresh", tcp());
+	tcp_info_of("listener", p.listener);
+	tcp_info_of("established", p.fd);
+	peer_shutdown(SHUT_WR);
+	read(p.fd, &c, 1);
+	tcp_info_of("close wait", p.fd);
+}
+
+static void option_timeouts(void)
+{
+	int fd = tcp();
+	struct timeval tv = {3, 500000};
+	socklen_t len = sizeof(tv);
+	say("set", setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	memset(&tv, 0, sizeof(tv));
+	say("get", getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len));
+	say("seconds", tv.tv_sec);
+	say("microseconds", tv.tv_usec);
+	tv.tv_usec = 2000000;
+	say("bad", setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+	say("short", setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, 4));
+}
+
+const struct story option_stories[] = {
+    {"option-defaults", option_defaults},
+    {"option-defaults-listener", option_defaults_listener},
+    {"option-defaults-accepted", option_defaults_accepted},
+    {"option-flags", option_flags},
+    {"option-keepalive", option_keepalive},
+    {"option-ranges", option_ranges},
+    {"option-buffers", option_buffers},
+    {"option-unknown", option_unknown},
+    {"option-lengths", option_lengths},
+    {"option-linger", option_linger},
+    {"option-congestion", option_congestion},
+    {"option-inherited", option_inherited},
+    {"option-tcp-info", option_tcp_info},
+    {"option-timeouts", option_timeouts},
+    {NULL, NULL},
+};
