@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/wire.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "stack/base/bytes.h"
+#include "stack/base/checksum.h"
+
+#define PEER_ISS 0xfffff000u /* near the wrap: sequence arithmetic is modulo 2^32 */
+#define LINE_MAX_BYTES 512
+#define PAYLOAD_MAX_BYTES 66000
+#define FLAGS "FSRP.UEW"
+
+static int the_user;
+
+static uint8_t pattern(uint32_t relative_seq)
+{
+	return (uint8_t)(relative_seq * 37 + (relative_seq >> 8) * 11);
+}
+
+/* --- the notation ------------------------------------------------------------------------------
+ */
+
+/* What one line says. */
+struct script {
+	uint32_t seq, len, ack;
+	uint16_t win, urg;
+	uint8_t flags;
+	bool has_ack, has_win, has_urg;
+	bool any_tsval, any_tsecr, no_ts, no_sack, no_mss, no_wscale, no_sackok;
+	struct tcp_options opt;
+	char line[LINE_MAX_BYTES];
+};
+
+static uint8_t parse_flags(const char *word)
+{
+	uint8_t flags = 0;
+	for (; *word && *word != '-'; word++) {
+		const char *at = strchr(FLAGS, *word);
+		ck_assert_msg(at != NULL, "unknown flag %c", *word);
+		flags |= (uint8_t)(1u << (at - FLAGS));
+	}
+	return flags;
+}
+
+static void parse_ts(struct script *s, const char *word)
+{
+	char val[16], ecr[16];
+	ck_assert_int_eq(sscanf(word, "ts %15s %15s", val, ecr), 2);
+	s->opt.has_ts = true;
+	s->any_tsval = val[0] == '*';
+	s->any_tsecr = ecr[0] == '*';
+	s->opt.tsval = (uint32_t)strtoul(val, NULL, 10);
+	s->opt.tsecr = (uint32_t)strtoul(ecr, NULL, 10);
+}
+
+static void parse_sack(struct script *s, const char *word)
+{
+	for (const char *at = strchr(word, ' '); at; at = strchr(at + 1, ' ')) {
+		struct sack_block b;
+		ck_assert_int_eq(sscanf(at, " %u:%u", &b.start, &b.end), 2);
+		s->opt.sack[s->opt.sack_cnt++] = b;
+	}
+}
+
+static void parse_option(struct script *s, const char *word)
+{
+	unsigned n = 0;
+	if (strncmp(word, "ts ", 3) == 0) {
+		parse_ts(s, word);
+	} else if (strncmp(word, "sack ", 5) == 0) {
+		parse_sack(s, word);
+	} else if (sscanf(word, "mss %u", &n) == 1) {
+		s->opt.mss = (uint16_t)n;
+	} else if (sscanf(word, "wscale %u", &n) == 1) {
+		s->opt.has_wscale = true;
+		s->opt.wscale = (uint8_t)n;
+	} else if (strcmp(word, "sackOK") == 0) {
+		s->opt.sack_permitted = true;
+	} else if (strcmp(word, "no-ts") == 0) {
+		s->no_ts = true;
+	} else if (strcmp(word, "no-sack") == 0) {
+		s->no_sack = true;
+	} else if (strcmp(word, "no-mss") == 0) {
+		s->no_mss = true;
+	} else if (strcmp(word, "no-wscale") == 0) {
+		s->no_wscale = true;
+	} else if (strcmp(word, "no-sackOK") == 0) {
+		s->no_sackok = true;
+	} else {
+		ck_assert_msg(!*word || strcmp(word, "nop") == 0 || strcmp(word, "eol") == 0,
+			      "unknown option '%s'", word);
+	}
+}
+
+static void parse_options(struct script *s, char *list)
+{
+	char *save = NULL;
+	for (char *word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		while (*word == ' ')
+			word++;
+		parse_option(s, word);
+	}
+}
+
+static void parse_fields(struct script *s, char *text)
+{
+	char *save = NULL;
+	unsigned end;
+	s->flags = parse_flags(strtok_r(text, " ", &save));
+	const char *range = strtok_r(NULL, " ", &save);
+	ck_assert_msg(range && sscanf(range, "%u:%u(%u)", &s->seq, &end, &s->len) == 3,
+		      "no sequence numbers in '%s'", s->line);
+	ck_assert_msg(end - s->seq == s->len, "'%s' does not add up", s->line);
+	for (char *key; (key = strtok_r(NULL, " ", &save));) {
+		const char *value = strtok_r(NULL, " ", &save);
+		ck_assert_msg(value != NULL, "no value of %s in '%s'", key, s->line);
+		uint32_t n = (uint32_t)strtoul(value, NULL, 10);
+		if (strcmp(key, "ack") == 0) {
+			s->has_ack = true;
+			s->ack = n;
+		} else if (strcmp(key, "win") == 0) {
+			s->has_win = true;
+			s->win = (uint16_t)n;
+		} else if (strcmp(key, "urg") == 0) {
+			s->has_urg = true;
+			s->urg = (uint16_t)n;
+		} else {
+			ck_abort_msg("unknown field %s in '%s'", key, s->line);
+		}
+	}
+}
+
+static void parse_script(struct script *s, const char *fmt, va_list args)
+{
+	char text[LINE_MAX_BYTES];
+	memset(s, 0, sizeof(*s));
+	ck_assert_int_lt(vsnprintf(s->line, sizeof(s->line), fmt, args), LINE_MAX_BYTES);
+	memcpy(text, s->line, sizeof(text));
+	char *options = strchr(text, '<');
+	if (options) {
+		*options++ = '\0';
+		char *close = strchr(options, '>');
+		ck_assert_msg(close != NULL, "no '>' in '%s'", s->line);
+		*close = '\0';
+		parse_options(s, options);
+	}
+	parse_fields(s, text);
+}
+
+/* --- in ----------------------------------------------------------------------------------------
+ */
+
+static uint8_t *put_options(const struct wire *w, uint8_t *p, const struct tcp_options *o)
+{
+	uint8_t *start = p;
+	if (o->mss)
+		p = put_be16(put_be16(p, 0x0204), o->mss);
+	if (o->sack_permitted)
+		p = put_be16(p, 0x0402);
+	if (o->has_wscale)
+		p = put_u8(put_be16(p, 0x0303), o->wscale);
+	if (o->has_ts)
+		p = put_be32(put_be32(put_be16(p, 0x080a), o->tsval), o->tsecr);
+	if (o->sack_cnt) {
+		p = put_u8(put_u8(p, 5), (uint8_t)(2 + 8 * o->sack_cnt));
+		for (unsigned i = 0; i < o->sack_cnt; i++) {
+			p = put_be32(p, w->at->iss + o->sack[i].start);
+			p = put_be32(p, w->at->iss + o->sack[i].end);
+		}
+	}
+	while ((p - start) % 4)
+		p = put_u8(p, 1);
+	return p;
+}
+
+static void add_timestamp(struct wire *w, struct script *s)
+{
+	if (s->flags & TCP_SYN)
+		w->at->ts = s->opt.has_ts;
+	if (w->at->ts && !s->opt.has_ts && !s->no_ts && !(s->flags & TCP_RST)) {
+		s->opt.has_ts = true;
+		s->opt.tsval = tcp_ts_clock_ms(stack_now_us(w->st));
+		s->opt.tsecr = w->at->last_tsval;
+	}
+}
+
+static void put_in(struct wire *w, struct script *s)
+{
+	static uint8_t frame[PAYLOAD_MAX_BYTES + 200], tcp[PAYLOAD_MAX_BYTES + 100];
+	struct ip_addr src = ip_v4(PEER_V4), dst = ip_v4(HOST_V4);
+	struct wire_flow *flow = w->at;
+	add_timestamp(w, s);
+	uint8_t *p = put_options(w, tcp + TCP_HDR_BYTES, &s->opt);
+	size_t hdr_len = (size_t)(p - tcp), len = hdr_len + s->len;
+	put_be16(put_be16(tcp, flow->peer_port), flow->port);
+	put_be32(tcp + 4, flow->peer_iss + s->seq);
+	put_be32(tcp + 8, s->has_ack ? flow->iss + s->ack : 0);
+	put_u8(put_u8(tcp + 12, (uint8_t)(hdr_len / 4 << 4)), s->flags);
+	put_be16(put_be16(put_be16(tcp + 14, s->win), 0), s->urg);
+	for (uint32_t i = 0; i < s->len; i++)
+		p[i] = pattern(s->seq + i);
+	uint32_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP_, (uint32_t)len);
+	put_be16(tcp + 16, csum_finish(csum_partial(tcp, len, sum)));
+	struct ipv4_spec spec = {.proto = IPPROTO_TCP_, .frag = IPV4_DF};
+	size_t frame_len = frame_ipv4(frame, &spec, tcp, len);
+	struct pkt *pkt = pkt_alloc(stack_pkt_pool(w->st), frame_len);
+	ck_assert_ptr_nonnull(pkt);
+	memcpy(pkt->buf, frame, frame_len);
+	pkt->len = (uint32_t)frame_len;
+	stack_input(w->st, pkt);
+}
+
+void wire_in_batch(struct wire *w, const char *fmt, ...)
+{
+	struct script s;
+	va_list args;
+	va_start(args, fmt);
+	parse_script(&s, fmt, args);
+	va_end(args);
+	put_in(w, &s);
+}
+
+void wire_in(struct wire *w, const char *fmt, ...)
+{
+	struct script s;
+	va_list args;
+	va_start(args, fmt);
+	parse_script(&s, fmt, args);
+	va_end(args);
+	put_in(w, &s);
+	wire_flush(w);
+}
+
+void wire_flush(struct wire *w)
+{
+	stack_flush(w->st);
+}
+
+void wire_icmp(struct wire *w, uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
+{
+	uint8_t frame[256], quoted[64], message[128];
+	ipv4_header_write(quoted, 1500, 1, IPV4_DF, 64, 0, IPPROTO_TCP_, HOST_V4, PEER_V4);
+	uint8_t *p = put_be16(put_be16(quoted + IPV4_HDR_BYTES, w->at->port), w->at->peer_port);
+	p = put_be32(put_be32(p, w->at->iss + seq), 0);
+	size_t len = icmp_message(message, type, code, mtu, quoted, (size_t)(p - quoted));
+	struct ipv4_spec spec = {.proto = IPPROTO_ICMP_};
+	host_input(w->h, frame, frame_ipv4(frame, &spec, message, len));
+}
+
+/* --- out ---------------------------------------------------------------------------------------
+ */
+
+static void read_options(struct reader r, struct tcp_options *o)
+{
+	while (reader_left(&r) > 0) {
+		uint8_t kind = read_u8(&r);
+		if (kind == 0)
+			return;
+		if (kind == 1)
+			continue;
+		uint8_t len = read_u8(&r);
+		ck_assert_uint_ge(len, 2);
+		struct reader body = reader_of(read_bytes(&r, len - 2u), len - 2u);
+		ck_assert(!r.failed);
+		if (kind == 2) {
+			o->mss = read_be16(&body);
+		} else if (kind == 3) {
+			o->has_wscale = true;
+			o->wscale = read_u8(&body);
+		} else if (kind == 4) {
+			o->sack_permitted = true;
+		} else if (kind == 5) {
+			for (; reader_left(&body) >= 8; o->sack_cnt++) {
+				o->sack[o->sack_cnt].start = read_be32(&body);
+				o->sack[o->sack_cnt].end = read_be32(&body);
+			}
+		} else if (kind == 8) {
+			o->has_ts = true;
+			o->tsval = read_be32(&body);
+			o->tsecr = read_be32(&body);
+		}
+	}
+}
+
+static struct wire_flow *find_flow(struct wire *w, uint16_t port, uint16_t peer_port)
+{
+	for (unsigned i = 0; i < w->flows; i++) {
+		struct wire_flow *f = &w->flow[i];
+		if (f->peer_port == peer_port && (f->port == port || f->port == 0))
+			return f;
+	}
+	return NULL;
+}
+
+/* Absolute to relative; learns what a SYN says. */
+static void relate(struct wire *w, struct wire_segment *s)
+{
+	struct wire_flow *flow = find_flow(w, s->sport, s->dport);
+	if (!flow)
+		return;
+	if (s->flags & TCP_SYN) {
+		flow->iss = s->seq;
+		flow->port = s->sport;
+	}
+	if (s->opt.has_ts)
+		flow->last_tsval = s->opt.tsval;
+	s->seq -= flow->iss;
+	if (s->flags & TCP_ACK)
+		s->ack -= flow->peer_iss;
+	for (unsigned i = 0; i < s->opt.sack_cnt; i++) {
+		s->opt.sack[i].start -= flow->peer_iss;
+		s->opt.sack[i].end -= flow->peer_iss;
+	}
+}
+
+static void check_checksum(const struct sent_frame *f, const uint8_t *tcp, size_t len)
+{
+	struct ip_addr src = ip_v4(be32_of(tcp - 8)), dst = ip_v4(be32_of(tcp - 4));
+	if (f->meta.csum_partial)
+		return;
+	uint32_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP_, (uint32_t)len);
+	ck_assert_uint_eq(csum_finish(csum_partial(tcp, len, sum)), 0);
+}
+
+static void read_segment(struct wire *w, const struct sent_frame *f, struct wire_segment *s)
+{
+	const uint8_t *tcp = f->data + ETHERNET_HDR_BYTES + IPV4_HDR_BYTES;
+	size_t len = f->len - (size_t)(tcp - f->data);
+	struct reader r = reader_of(tcp, len);
+	memset(s, 0, sizeof(*s));
+	check_checksum(f, tcp, len);
+	s->tos = f->data[ETHERNET_HDR_BYTES + 1];
+	s->ttl = f->data[ETHERNET_HDR_BYTES + 8];
+	s->gso_size = f->meta.gso_size;
+	s->sport = read_be16(&r);
+	s->dport = read_be16(&r);
+	s->seq = read_be32(&r);
+	s->ack = read_be32(&r);
+	size_t hdr_len = (read_u8(&r) >> 4) * 4u;
+	s->flags = read_u8(&r);
+	s->win = read_be16(&r);
+	(void)read_be16(&r);
+	s->urg = read_be16(&r);
+	ck_assert_uint_ge(hdr_len, TCP_HDR_BYTES);
+	const uint8_t *options = read_bytes(&r, hdr_len - TCP_HDR_BYTES);
+	ck_assert(!r.failed);
+	read_options(reader_of(options, hdr_len - TCP_HDR_BYTES), &s->opt);
+	s->payload = r.p;
+	s->len = (uint32_t)reader_left(&r);
+	relate(w, s);
+}
+
+bool wire_next(struct wire *w, struct wire_segment *s)
+{
+	const struct sent_frame *f;
+	while ((f = host_sent(w->h))) {
+		if (!is_ipv4(f, IPPROTO_TCP_))
+			continue;
+		read_segment(w, f, s);
+		return true;
+	}
+	return false;
+}
+
+static void describe(char *to, size_t cap, const struct wire_segment *s)
+{
+	char flags[16] = "", options[200] = "";
+	for (size_t i = 0, n = 0; i < sizeof(FLAGS) - 1; i++)
+		if (s->flags >> i & 1)
+			flags[n++] = FLAGS[i];
+	size_t n = 0;
+	if (s->opt.mss)
+		n += (size_t)snprintf(options + n, sizeof(options) - n, "mss %u,", s->opt.mss);
+	if (s->opt.has_wscale)
+		n +=
+		    (size_t)snprintf(options + n, sizeof(options) - n, "wscale %u,", s->opt.wscale);
+	if (s->opt.sack_permitted)
+		n += (size_t)snprintf(options + n, sizeof(options) - n, "sackOK,");
+	if (s->opt.has_ts)
+		n += (size_t)snprintf(options + n, sizeof(options) - n, "ts %u %u,", s->opt.tsval,
+				      s->opt.tsecr);
+	for (unsigned i = 0; i < s->opt.sack_cnt; i++)
+		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%u:%u",
+				      i ? " " : "sack ", s->opt.sack[i].start, s->opt.sack[i].end);
+	snprintf(to, cap, "%s %u:%u(%u) ack %u win %u urg %u <%s>", flags[0] ? flags : "-", s->seq,
+		 s->seq + s->len, s->len, s->ack, s->win, s->urg, options);
+}
+
+static bool same_sacks(const struct tcp_options *a, const struct tcp_options *b)
+{
+	return a->sack_cnt == b->sack_cnt &&
+	       memcmp(a->sack, b->sack, a->sack_cnt * sizeof(a->sack[0])) == 0;
+}
+
+static bool same_options(const struct script *s, const struct tcp_options *got)
+{
+	const struct tcp_options *o = &s->opt;
+	if ((s->no_ts && got->has_ts) || (s->no_sack && got->sack_cnt) || (s->no_mss && got->mss) ||
+	    (s->no_wscale && got->has_wscale) || (s->no_sackok && got->sack_permitted))
+		return false;
+	if (o->has_ts && (!got->has_ts || (!s->any_tsval && got->tsval != o->tsval) ||
+			  (!s->any_tsecr && got->tsecr != o->tsecr)))
+		return false;
+	if (o->has_wscale && (!got->has_wscale || got->wscale != o->wscale))
+		return false;
+	return (!o->mss || got->mss == o->mss) && (!o->sack_cnt || same_sacks(o, got)) &&
+	       (!o->sack_permitted || got->sack_permitted);
+}
+
+static bool same(const struct wire *w, const struct script *s, const struct wire_segment *got)
+{
+	return got->dport == w->at->peer_port && got->sport == w->at->port &&
+	       s->flags == got->flags && s->seq == got->seq && s->len == got->len &&
+	       (!s->has_ack || s->ack == got->ack) && (!s->has_win || s->win == got->win) &&
+	       (!s->has_urg || s->urg == got->urg) && same_options(s, &got->opt);
+}
+
+void wire_out(struct wire *w, const char *fmt, ...)
+{
+	struct script s;
+	struct wire_segment got;
+	char line[LINE_MAX_BYTES];
+	va_list args;
+	va_start(args, fmt);
+	parse_script(&s, fmt, args);
+	va_end(args);
+	ck_assert_msg(wire_next(w, &got), "nothing was sent, expected '%s'", s.line);
+	describe(line, sizeof(line), &got);
+	ck_assert_msg(same(w, &s, &got), "sent '%s' (port %u to %u), expected '%s'", line,
+		      got.sport, got.dport, s.line);
+	for (uint32_t i = 0; i < got.len; i++)
+		ck_assert_uint_eq(got.payload[i], pattern(got.seq + i));
+}
+
+void wire_out_none(struct wire *w)
+{
+	struct wire_segment got;
+	char line[LINE_MAX_BYTES];
+	if (!wire_next(w, &got))
+		return;
+	describe(line, sizeof(line), &got);
+	ck_abort_msg("sent '%s', expected nothing", line);
+}
+
+void wire_out_forget(struct wire *w)
+{
+	struct wire_segment got;
+	while (wire_next(w, &got))
+		;
+}
+
+/* --- time --------------------------------------------------------------------------------------
+ */
+
+void wire_us(struct wire *w, uint64_t us)
+{
+	host_advance(w->h, us);
+}
+
+void wire_ms(struct wire *w, uint64_t ms)
+{
+	host_advance(w->h, ms * 1000);
+}
+
+/* --- the stack and the program -------------------------------------------------------------------
+ */
+
+struct stack_config wire_config(void)
+{
+	struct stack_config config = host_config();
+	config.tso_max_bytes = 0;
+	config.tx_csum_offload = false;
+	return config;
+}
+
+struct wire *wire_new_with(const struct stack_config *config)
+{
+	struct wire *w = calloc(1, sizeof(*w));
+	w->h = host_new_with(config, true);
+	w->st = w->h->st;
+	wire_use(w, WIRE_PORT, WIRE_PEER_PORT);
+	return w;
+}
+
+struct wire *wire_new(void)
+{
+	struct stack_config config = wire_config();
+	return wire_new_with(&config);
+}
+
+void wire_free(struct wire *w)
+{
+	host_free(w->h);
+	free(w);
+}
+
+void wire_use(struct wire *w, uint16_t port, uint16_t peer_port)
+{
+	w->at = find_flow(w, port, peer_port);
+	if (w->at)
+		return;
+	ck_assert_uint_lt(w->flows, WIRE_FLOWS_MAX);
+	w->at = &w->flow[w->flows++];
+	*w->at = (struct wire_flow){.port = port, .peer_port = peer_port, .peer_iss = PEER_ISS};
+}
+
+struct tcp_sock *wire_socket(struct wire *w)
+{
+	int err = 0;
+	struct tcp_sock *sk = tcp_socket(w->st, &the_user, 1000, &err);
+	ck_assert_ptr_nonnull(sk);
+	return sk;
+}
+
+struct tcp_sock *wire_listen(struct wire *w, int backlog)
+{
+	struct sock_addr any = {.addr = ip_v4(0), .port = WIRE_PORT};
+	w->listener = wire_socket(w);
+	ck_assert_int_eq(tcp_bind(w->listener, &any), 0);
+	ck_assert_int_eq(tcp_listen(w->listener, backlog), 0);
+	return w->listener;
+}
+
+struct tcp_sock *wire_accept(struct wire *w)
+{
+	w->sk = tcp_accept(w->listener);
+	ck_assert_msg(w->sk != NULL, "the accept queue is empty");
+	tcp_set_user(w->sk, &the_user);
+	w->written = w->read = 0;
+	return w->sk;
+}
+
+void wire_write(struct wire *w, uint32_t bytes)
+{
+	while (bytes > 0) {
+		struct iovec iov[8];
+		uint32_t filled = 0;
+		int n = tcp_send_reserve(w->sk, bytes, iov, 8);
+		ck_assert_msg(n > 0, "no send space for %u bytes", bytes);
+		for (int i = 0; i < n; i++)
+			for (size_t k = 0; k < iov[i].iov_len && filled < bytes; k++, filled++)
+				((uint8_t *)iov[i].iov_base)[k] = pattern(++w->written);
+		tcp_send_commit(w->sk, filled);
+		bytes -= filled;
+	}
+	wire_flush(w);
+}
+
+uint32_t wire_unread(struct wire *w)
+{
+	return (uint32_t)tcp_inq_bytes(w->sk);
+}
+
+void wire_read(struct wire *w, uint32_t bytes)
+{
+	while (bytes > 0) {
+		struct iovec iov[8];
+		uint32_t took = 0;
+		int n = tcp_recv_iov(w->sk, iov, 8);
+		ck_assert_msg(n > 0, "%u bytes missing", bytes);
+		for (int i = 0; i < n; i++)
+			for (size_t k = 0; k < iov[i].iov_len && took < bytes; k++, took++)
+				ck_assert_uint_eq(((uint8_t *)iov[i].iov_base)[k],
+						  pattern(++w->read));
+		tcp_recv_done(w->sk, took);
+		bytes -= took;
+	}
+	wire_flush(w);
+}
+
+void wire_close(struct wire *w)
+{
+	tcp_close(w->sk, false);
+	w->sk = NULL;
+	wire_flush(w);
+}
+
+void wire_set_int(struct tcp_sock *sk, int level, int name, int value)
+{
+	ck_assert_int_eq(tcp_setsockopt(sk, level, name, &value, sizeof(value)), 0);
+}
+
+int wire_get_int(struct tcp_sock *sk, int level, int name)
+{
+	int value = 0;
+	size_t len = sizeof(value);
+	ck_assert_int_eq(tcp_getsockopt(sk, level, name, &value, &len), 0);
+	ck_assert_uint_eq(len, sizeof(value));
+	return value;
+}
+
+static unsigned collect_events(struct wire *w)
+{
+	struct tcp_sock *sk;
+	unsigned events, mine = 0;
+	while ((sk = stack_next_event(w->st, &events)))
+		if (sk == w->sk)
+			mine |= events;
+	return mine;
+}
+
+void wire_events(struct wire *w, unsigned events)
+{
+	ck_assert_uint_eq(collect_events(w), events);
+}
+
+/* --- handshakes ----------------------------------------------------------------------------------
+ */
+
+void wire_passive_open(struct wire *w, const char *options, uint16_t win)
+{
+	if (!w->listener)
+		wire_listen(w, 16);
+	wire_in(w, "S 0:0(0) win 65535 <%s>", options);
+	wire_out(w, "S. 0:0(0) ack 1");
+	wire_in(w, ". 1:1(0) ack 1 win %u", win);
+	wire_out_none(w);
+	wire_accept(w);
+	wire_state(w, TCP_ESTABLISHED);
+	(void)collect_events(w);
+}
+
+void wire_connect(struct wire *w)
+{
+	struct sock_addr peer = {.addr = ip_v4(PEER_V4), .port = WIRE_PEER_PORT};
+	w->at->port = 0;
+	w->sk = wire_socket(w);
+	w->written = w->read = 0;
+	ck_assert_int_eq(tcp_connect(w->sk, &peer), 0);
+	wire_flush(w);
+	wire_out(w, "S 0:0(0)");
+	wire_state(w, TCP_SYN_SENT);
+}
+
+void wire_active_open(struct wire *w, const char *options, uint16_t win)
+{
+	wire_connect(w);
+	wire_in(w, "S. 0:0(0) ack 1 win 65535 <%s>", options);
+	wire_out(w, ". 1:1(0) ack 1");
+	wire_state(w, TCP_ESTABLISHED);
+	wire_in(w, ". 1:1(0) ack 1 win %u", win);
+	(void)collect_events(w);
+}
+
+uint64_t wire_counter(const struct wire *w, enum snmp c)
+{
+	return host_counter(w->h, c);
+}
