@@ -19,11 +19,11 @@
 #include <sys/types.h>
 
 #include "daemon/loop.h"
+#include "rpc/rpc.h"
 #include "stack/tcp/tcp.h"
 
 struct daemon;
-struct linger;
-struct rpc_request;
+struct lingerer;
 struct user_account;
 
 enum xsocket_state {
@@ -44,11 +44,11 @@ enum xsocket_work {
 struct accept_queue {
 	struct list untaken; /* xsocket.untaken_node, in order */
 	unsigned untaken_count;
-	uint64_t next_id;	  /* of the next record */
-	struct tcp_sock *held_sk; /* popped from the stack, not pushed yet ... */
-	struct xsocket *held;	  /* ... the same with its descriptors made */
-	int held_fd;		  /* ... its F */
-	struct list starved_node; /* waiting for descriptors */
+	uint64_t next_id;	       /* of the next record */
+	int held_fd;		       /* F of the one that could not be pushed yet, -1: none ... */
+	struct xsocket *held;	       /* ... its xsocket, NULL if that has ended meanwhile ... */
+	struct rpc_accept held_record; /* ... and what says so to the program */
+	struct list starved_node;      /* waiting for descriptors */
 };
 
 struct xsocket {
@@ -59,10 +59,10 @@ struct xsocket {
 	struct user_account *user;
 	uint64_t cookie; /* of F */
 	uint32_t uid, gid;
-	pid_t pid;     /* of whoever attached it; of an accepted one its listener's */
-	char comm[16]; /* the command name of pid, then */
-	uint8_t state; /* enum xsocket_state */
-	uint8_t work;  /* enum xsocket_work */
+	pid_t pid;	     /* of whoever attached it; of an accepted one its listener's */
+	char comm[16];	     /* the command name of pid, then */
+	uint8_t state;	     /* enum xsocket_state */
+	uint8_t work;	     /* enum xsocket_work */
 	bool hungup : 1;     /* F is closed, or shut down both ways */
 	bool collected : 1;  /* E is read to its end: the FIN is queued */
 	bool eof_sent : 1;   /* the peer's FIN was passed on: E is shut down for writing */
@@ -74,11 +74,11 @@ struct xsocket {
 
 	struct accept_queue accept; /* of a listener */
 
-	struct xsocket *listener; /* of an accepted one: while on its untaken list */
+	struct xsocket *listener; /* of an accepted one: while held or on its untaken list */
 	struct list untaken_node;
 	uint64_t untaken_until_us; /* a hang-up before this: it was never taken (accept_push.c) */
 
-	struct linger *linger; /* close() waits for the FIN's ACK */
+	struct lingerer *linger; /* close() waits for the FIN's ACK */
 };
 
 /* --- socket.c: life cycle */
@@ -99,14 +99,15 @@ void xsocket_close(struct xsocket *xs, bool unread);
 void xsocket_reset(struct xsocket *xs);
 /* The program is gone and all it wrote is with the stack. `unread`: it left bytes unread. */
 void xsocket_hangup(struct xsocket *xs, bool unread);
+void xsocket_note_hangup(struct xsocket *xs);
 void xsocket_block(struct xsocket *xs); /* E is full: EPOLLOUT resumes */
 bool fd_hungup(int fd);
 int fd_error(int fd); /* SO_ERROR, cleared by reading */
 
 /* --- pump.c: bytes */
-void pump_collect(struct xsocket *xs); /* program to stack */
-void pump_deliver(struct xsocket *xs); /* stack to program */
-void pump_padding(struct xsocket *xs); /* reads away the padding in front */
+void pump_collect(struct xsocket *xs);		    /* program to stack */
+void pump_deliver(struct xsocket *xs);		    /* stack to program */
+void pump_padding(struct xsocket *xs);		    /* reads away the padding in front */
 size_t pump_unread_bytes(const struct xsocket *xs); /* written by the program, not yet collected */
 
 #endif

@@ -26,23 +26,26 @@ struct user_account {
 struct sockets {
 	struct list *bucket; /* xsocket.hash_node by cookie */
 	uint32_t count;
-	struct list work;     /* xsocket.work_node: something to do in this turn */
-	struct list ended;    /* xsocket.hash_node: to be freed at the turn's end */
-	struct list lingers;  /* struct linger.node */
-	struct list starved;  /* accept_queue.starved_node: wait for descriptors */
+	struct list work;    /* xsocket.work_node: something to do in this turn */
+	struct list ended;   /* xsocket.hash_node: to be freed at the turn's end */
+	struct list lingers; /* struct lingerer.node */
+	struct list starved; /* accept_queue.starved_node: wait for descriptors */
 	struct timer starved_timer;
 	struct list users;	  /* user_account.node */
+	int spare[2];		  /* a pair for the next accepted connection, -1: none */
 	uint64_t next_id;	  /* of accepted sockets */
 	unsigned record_truesize; /* what one unread rpc_accept costs its sender (SIOCOUTQ) */
 };
 
-int sockets_init(struct daemon *d); /* 0 or -errno */
+int sockets_init(struct daemon *d);	  /* 0 or -errno */
 void sockets_reset_all(struct daemon *d); /* the daemon ends: RST to every peer */
 void sockets_destroy(struct daemon *d);
 void sockets_reap(struct daemon *d); /* frees those that have ended */
 struct xsocket *sockets_find(struct daemon *d, uint64_t cookie);
 void sockets_insert(struct daemon *d, struct xsocket *xs);
 void sockets_remove(struct daemon *d, struct xsocket *xs); /* to the list of the ended */
+/* node (accept_queue.starved_node) waits until descriptors are to be had again. */
+void sockets_starved(struct daemon *d, struct list *node);
 /* The account of uid, made if need be; NULL when memory is short. */
 struct user_account *sockets_user(struct daemon *d, uint32_t uid);
 void sockets_user_put(struct user_account *user); /* frees it once it holds nothing; NULL allowed */

@@ -173,7 +173,6 @@ static bool apply_header(struct pkt *p, const struct virtio_net_hdr *h)
 static void device_lost(struct daemon *d, int err)
 {
 	log_error("the TAP device %s is gone: %s", d->tap.name, strerror(err));
-	loop_remove(&d->loop, &d->tap.source);
 	d->failed = d->stopping = true;
 }
 

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xtcpd itself: start, the turn of the loop, stop. See daemon.h.
+ *
+ * The order of starting: what needs privilege (the TAP, the socket files, the limits) first; then
+ * privileges go; then the loop. READY=1 is sent when a program's connect() would be answered.
+ */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "daemon/accept_push.h"
+#include "daemon/control.h"
+#include "daemon/linger.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/pump.h"
+#include "daemon/socket.h"
+
+#define PKT_LIMIT_BYTES ((size_t)256 << 20)
+#define TSO_MAX_BYTES (65535 - 20 - 60) /* what an IPv4 packet holds beside its headers */
+#define ROUNDS_MAX 8			/* between two looks at the descriptors */
+
+static const char *const counter_names[DAEMON_COUNTER_MAX] = {
+#define NAME(counter) [counter] = #counter
+    NAME(XtcpdRpcRequests),    NAME(XtcpdRpcBad),	    NAME(XtcpdRpcTimeouts),
+    NAME(XtcpdRpcRefused),     NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
+    NAME(XtcpdSocketsOpened),  NAME(XtcpdSocketsClosed),    NAME(XtcpdAcceptsPushed),
+    NAME(XtcpdAcceptsUntaken), NAME(XtcpdAcceptsHeld),	    NAME(XtcpdTapReads),
+    NAME(XtcpdTapNoBuffer),    NAME(XtcpdTapBadHeader),	    NAME(XtcpdTapWriteErrors),
+    NAME(XtcpdWakeups),	       NAME(XtcpdControlRequests),  NAME(XtcpdControlErrors),
+#undef NAME
+};
+
+const char *daemon_counter_name(enum daemon_counter c)
+{
+	return counter_names[c];
+}
+
+/* --- start */
+
+static int start_error(const char *what, int err)
+{
+	log_error("%s: %s", what, strerror(-err));
+	return -1;
+}
+
+/* The group of the sockets' files: as configured, else that of the user xtcpd becomes. */
+static int find_group(struct daemon *d)
+{
+	d->socket_gid = d->identity.gid;
+	if (!d->config.group[0])
+		return 0;
+	const struct group *gr = getgrnam(d->config.group);
+	if (!gr) {
+		log_error("there is no group %s ([Sockets] Group=, or --group)", d->config.group);
+		return -1;
+	}
+	d->socket_gid = gr->gr_gid;
+	return 0;
+}
+
+static int choose_mac(struct mac_addr *mac)
+{
+	if (getrandom(mac->b, sizeof(mac->b), 0) != sizeof(mac->b))
+		return -errno;
+	mac->b[0] = (uint8_t)((mac->b[0] & 0xfc) | 2); /* locally administered, unicast */
+	return 0;
+}
+
+static int make_stack(struct daemon *d)
+{
+	static const struct stack_ops ops = {.transmit = tap_transmit,
+					     .accept_unread = accept_unread};
+	struct stack_config config = {
+	    .mac = d->config.mac,
+	    .mtu_bytes = d->config.mtu_bytes,
+	    .tso_max_bytes = d->tap.offload ? TSO_MAX_BYTES : 0,
+	    .tx_csum_offload = d->tap.offload,
+	    .pkt_limit_bytes = PKT_LIMIT_BYTES,
+	};
+
+	if (!d->config.mac_set && choose_mac(&config.mac) < 0)
+		return start_error("no randomness", -errno);
+	if (getrandom(config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
+		return start_error("no randomness", -errno);
+	d->stack = stack_create(&config, &ops, d, d->loop.now_us);
+	return d->stack ? 0 : start_error("cannot make the stack", -ENOMEM);
+}
+
+static int add_route(struct daemon *d, const struct route *r)
+{
+	int err = ip_route_add(d->stack, r);
+	return err ? start_error("cannot add a route", err) : 0;
+}
+
+static int configure_stack(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	struct route via = {.gateway = c->gateway};
+	int err = 0;
+
+	for (unsigned i = 0; i < c->sysctls && !err; i++) {
+		err = sysctl_set(stack_sysctls(d->stack), c->sysctl[i].name, c->sysctl[i].value);
+		if (err)
+			return start_error(c->sysctl[i].name, err);
+	}
+	for (unsigned i = 0; i < c->addresses && !err; i++)
+		err = stack_addr_add(d->stack, c->address[i].v4, c->address[i].prefix_len);
+	if (err)
+		return start_error("cannot assign an address", err);
+	if (c->gateway && add_route(d, &via) < 0)
+		return -1;
+	for (unsigned i = 0; i < c->routes; i++)
+		if (add_route(d, &c->route[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static void signal_ready(struct loop_source *src, uint32_t events)
+{
+	struct daemon *d = container_of(src, struct daemon, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(src->fd, &info, sizeof(info)) == sizeof(info)) {
+		log_info("ending: %s", strsignal((int)info.ssi_signo));
+		d->stopping = true;
+	}
+}
+
+static int watch_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return start_error("signals", -errno);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return start_error("signals", -errno);
+	int err = loop_add(&d->loop, &d->signals, fd, EPOLLIN, signal_ready);
+	return err ? start_error("signals", err) : 0;
+}
+
+static void announce(const struct daemon *d)
+{
+	uint32_t a = d->config.address[0].v4;
+
+	log_info("ready: %u.%u.%u.%u/%u on %s, programs at %s", a >> 24, a >> 16 & 255,
+		 a >> 8 & 255, a & 255, d->config.address[0].prefix_len, d->tap.name,
+		 d->config.path);
+	notify_manager("READY=1");
+}
+
+static int start_memory(struct daemon *d)
+{
+	int err = loop_init(&d->loop);
+
+	if (!err)
+		err = sockets_init(d);
+	if (!err)
+		err = tombstones_init(&d->tombstones, TOMBSTONES_MAX);
+	if (!err)
+		err = tombstones_init(&d->ghosts, TOMBSTONES_MAX);
+	return err ? start_error("cannot start", err) : 0;
+}
+
+int daemon_start(struct daemon *d)
+{
+	d->loop.epoll_fd = d->tap.source.fd = d->signals.fd = -1;
+	log_set_level(d->config.log_level);
+	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)
+		return -1;
+	privilege_raise_limits();
+	if (start_memory(d) < 0 || tap_open(&d->tap, &d->config) < 0 || make_stack(d) < 0 ||
+	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || control_start(d) < 0)
+		return -1;
+	if (privilege_drop(&d->identity) < 0)
+		return -1;
+	if (watch_signals(d) < 0 || tap_start(d) < 0)
+		return -1;
+	d->started_us = d->loop.now_us;
+	announce(d);
+	return 0;
+}
+
+/* --- the turn */
+
+/* Until nobody has anything to do: events of the stack, work on the sockets, segments. */
+static void settle(struct daemon *d)
+{
+	bool any = true;
+
+	for (int round = 0; any && round < ROUNDS_MAX; round++) {
+		rpc_server_run(d);
+		any = pump_events(d);
+		any |= pump_work(d);
+		stack_flush(d->stack);
+	}
+	d->busy = any || d->rpc.ready || !list_empty(&d->sockets.work);
+}
+
+static uint64_t next_deadline(const struct daemon *d)
+{
+	if (d->busy)
+		return 0;
+	uint64_t stack = stack_next_timer_us(d->stack), own = timer_next_us(&d->loop.wheel);
+	return stack < own ? stack : own;
+}
+
+void daemon_run(struct daemon *d)
+{
+	d->busy = true; /* what starting left to do */
+	while (!d->stopping) {
+		loop_wait(&d->loop, next_deadline(d));
+		daemon_count(d, XtcpdWakeups);
+		stack_advance(d->stack, d->loop.now_us);
+		timer_wheel_advance(&d->loop.wheel, d->loop.now_us, d);
+		loop_dispatch(&d->loop);
+		settle(d);
+		linger_run(d);
+		sockets_reap(d);
+	}
+}
+
+/* --- stop */
+
+void daemon_stop(struct daemon *d)
+{
+	notify_manager("STOPPING=1");
+	rpc_server_stop(d);
+	if (d->control)
+		control_stop(d);
+	sockets_reset_all(d);
+	if (d->stack)
+		stack_flush(d->stack);
+	sockets_destroy(d);
+	tap_close(d);
+	if (d->stack)
+		stack_destroy(d->stack);
+	d->stack = NULL;
+	tombstones_destroy(&d->tombstones);
+	tombstones_destroy(&d->ghosts);
+	if (d->signals.fd >= 0)
+		close(d->signals.fd);
+	loop_destroy(&d->loop);
+}

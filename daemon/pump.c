@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes between programs and the stack, both ways, with back-pressure and nothing lost.
+ *
+ * Theory of operation
+ *   - To the net: bytes are read from E straight into the free spans of the stack's send buffer. No
+ *     room: the bytes stay in E, whose buffer fills, which is what makes the program's write()
+ *     wait; TCP_EVENT_WRITABLE resumes.
+ *   - To the program: the spans of the stack's receive queue are written to E by one sendmsg().
+ *     E full: the bytes stay in the receive queue, whose window closes; EPOLLOUT resumes.
+ *   - E is watched edge-triggered, so it is read until it says EAGAIN. A read that gives less than
+ *     was asked for is not taken as the end: AF_UNIX ends a read where the sender's credentials
+ *     change. The next try is in the next round, after the segments have left.
+ *   - Every call does a bounded amount; what is left keeps its work bit.
+ */
+#include "daemon/pump.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "daemon/accept_push.h"
+#include "daemon/daemon.h"
+#include "daemon/rpc_record.h"
+#include "daemon/socket.h"
+
+#define COLLECT_BYTES (256 * 1024) /* per socket and round */
+#define DELIVER_BYTES (1024 * 1024)
+#define SPANS 64
+#define EVENTS_MAX 4096 /* per round */
+
+/* --- from the program */
+
+size_t pump_unread_bytes(const struct xsocket *xs)
+{
+	int n = 0;
+
+	if (ioctl(xs->source.fd, SIOCINQ, &n) < 0 || n < 0)
+		return 0;
+	return (size_t)n > xs->pad_left ? (size_t)n - xs->pad_left : 0;
+}
+
+void pump_padding(struct xsocket *xs)
+{
+	char scratch[8192];
+
+	while (xs->pad_left) {
+		size_t want = xs->pad_left < sizeof(scratch) ? xs->pad_left : sizeof(scratch);
+		ssize_t n = recv(xs->source.fd, scratch, want, MSG_DONTWAIT);
+		if (n <= 0)
+			return;
+		xs->pad_left -= (uint32_t)n;
+	}
+}
+
+/* The next byte in E is the one F sent with MSG_OOB. */
+static bool at_urgent(const struct xsocket *xs)
+{
+	int at = 0;
+	return ioctl(xs->source.fd, SIOCATMARK, &at) == 0 && at;
+}
+
+/* E is at its end: the program has shut down writing, or is gone. */
+static void collected(struct xsocket *xs, bool unread)
+{
+	if (!xs->hungup && fd_hungup(xs->source.fd)) {
+		xsocket_note_hangup(xs);
+		if (!unread)
+			return; /* and back here once its last requests are handled */
+	}
+	if (!unread && !xs->collected) {
+		xs->collected = true;
+		tcp_send_fin(xs->sk);
+	}
+	if (xs->hungup)
+		xsocket_hangup(xs, unread);
+}
+
+/* No room in the send buffer. Of a program that is gone and has left bytes unread nothing more is
+ * to be sent but a RST: that does not wait for room. */
+static void send_buffer_full(struct xsocket *xs)
+{
+	if (xs->hungup && (fd_error(xs->source.fd) || tcp_state(xs->sk) == TCP_CLOSE))
+		xsocket_hangup(xs, true);
+}
+
+/* One read. True: there may be more, and it may go on now. */
+static bool collect_once(struct xsocket *xs, size_t *budget)
+{
+	struct iovec iov[SPANS];
+	bool urgent = xs->urgent && at_urgent(xs);
+	int n = tcp_send_reserve(xs->sk, urgent ? 1 : *budget, iov, urgent ? 1 : SPANS);
+
+	if (n == 0) {
+		send_buffer_full(xs);
+		return false;
+	}
+	size_t asked = 0;
+	if (urgent)
+		iov[0].iov_len = 1;
+	for (int i = 0; i < n; i++)
+		asked += iov[i].iov_len;
+	ssize_t got = readv(xs->source.fd, iov, n);
+	if (got < 0) {
+		tcp_send_commit(xs->sk, 0);
+		if (errno != EAGAIN && errno != EINTR)
+			collected(xs, true); /* ECONNRESET: F was closed with bytes unread */
+		return false;
+	}
+	tcp_send_commit(xs->sk, (size_t)got);
+	if (got == 0) {
+		collected(xs, false);
+		return false;
+	}
+	if (urgent) {
+		tcp_send_urgent(xs->sk);
+		xs->urgent = false;
+	}
+	if (!xs->wrote) {
+		xs->wrote = true;
+		accept_taken(xs);
+	}
+	*budget -= (size_t)got < *budget ? (size_t)got : *budget;
+	if ((size_t)got == asked && *budget > 0)
+		return true;
+	xsocket_want(xs, WORK_COLLECT);
+	return false;
+}
+
+void pump_collect(struct xsocket *xs)
+{
+	size_t budget = COLLECT_BYTES;
+
+	if (xs->pad_left)
+		pump_padding(xs);
+	if (xs->collected) {
+		if (xs->hungup)
+			xsocket_hangup(xs, fd_error(xs->source.fd) != 0);
+		return;
+	}
+	while (xs->sk && collect_once(xs, &budget))
+		;
+}
+
+/* --- to the program */
+
+static void deliver_error(struct xsocket *xs, int err)
+{
+	if (err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM) {
+		xsocket_block(xs);
+		return;
+	}
+	/* EPIPE. RFC 1122 4.2.2.13: bytes for a program that is gone are answered with a RST, which
+	 * tcp_close() sends when it finds them; shutdown(SHUT_RD) alone lets them go unread. */
+	xs->rcv_dead = true;
+	if (fd_hungup(xs->source.fd))
+		xsocket_note_hangup(xs);
+	else
+		tcp_recv_shutdown(xs->sk);
+}
+
+/* One write. True: it went whole, and there may be more. */
+static bool deliver_once(struct xsocket *xs, size_t *budget)
+{
+	struct iovec iov[SPANS];
+	bool urgent = tcp_recv_at_mark(xs->sk);
+	struct msghdr msg = {.msg_iov = iov};
+	size_t len = 0;
+
+	int n = tcp_recv_iov(xs->sk, iov, SPANS);
+	if (n == 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	msg.msg_iovlen = (size_t)n;
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	ssize_t sent = sendmsg(xs->source.fd, &msg, urgent ? flags | MSG_OOB : flags);
+	if (sent < 0 && urgent && errno == EOPNOTSUPP) /* a kernel without AF_UNIX MSG_OOB */
+		sent = sendmsg(xs->source.fd, &msg, flags);
+	if (sent < 0) {
+		deliver_error(xs, errno);
+		return false;
+	}
+	tcp_recv_done(xs->sk, (size_t)sent);
+	if ((size_t)sent < len) {
+		xsocket_block(xs);
+		return false;
+	}
+	*budget -= len < *budget ? len : *budget;
+	if (*budget == 0)
+		xsocket_want(xs, WORK_DELIVER);
+	return *budget > 0;
+}
+
+void pump_deliver(struct xsocket *xs)
+{
+	size_t budget = DELIVER_BYTES;
+
+	if (xs->state != XS_CONNECTED || xs->rx_blocked || xs->rcv_dead)
+		return;
+	while (deliver_once(xs, &budget))
+		;
+	if (xs->rx_blocked) {
+		tcp_recv_compact(xs->sk);
+	} else if (!xs->eof_sent && tcp_recv_eof(xs->sk)) {
+		xs->eof_sent = true;
+		shutdown(xs->source.fd, SHUT_WR);
+	}
+}
+
+/* --- what is not a stream yet */
+
+/*
+ * F is attached and idle. What is in E is either the record RPC_CONNECT or the padding of an
+ * RPC_LISTEN that is on its way by another connection: the magic tells.
+ */
+static void read_record(struct xsocket *xs)
+{
+	struct rpc_request req;
+	uint32_t magic;
+
+	ssize_t n = recv(xs->source.fd, &magic, sizeof(magic), MSG_PEEK | MSG_DONTWAIT);
+	if (xs->hungup) {
+		xsocket_close(xs, false);
+		return;
+	}
+	if (n != sizeof(magic) || magic != RPC_MAGIC)
+		return;
+	struct rpc_received got;
+	rpc_receive(xs->source.fd, &req, &got);
+	rpc_received_close(&got);
+	bool stray = got.fds > 1 || (got.fds == 1 && got.cookie != xs->cookie);
+	if (!stray && rpc_request_valid(&req, got.len) && req.type == RPC_CONNECT) {
+		daemon_count(xs->d, XtcpdRpcRequests);
+		xsocket_connect(xs, &req);
+	} else {
+		daemon_count(xs->d, XtcpdRpcBad);
+		xsocket_reset(xs);
+	}
+}
+
+static void collect(struct xsocket *xs)
+{
+	switch (xs->state) {
+	case XS_ATTACHED:
+		read_record(xs);
+		break;
+	case XS_CONNECTED:
+		pump_collect(xs);
+		break;
+	default: /* padding: only the end of the program counts */
+		if (xs->hungup)
+			xsocket_close(xs, false);
+	}
+}
+
+bool pump_work(struct daemon *d)
+{
+	struct list now;
+
+	list_init(&now);
+	list_splice_tail(&now, &d->sockets.work);
+	if (list_empty(&now))
+		return false;
+	while (!list_empty(&now)) {
+		struct xsocket *xs = container_of(now.next, struct xsocket, work_node);
+		unsigned work = xs->work;
+
+		list_del(&xs->work_node);
+		xs->work = 0;
+		if (work & WORK_ACCEPT)
+			accept_push(xs);
+		if (xs->sk && (work & WORK_DELIVER))
+			pump_deliver(xs);
+		if (xs->sk && (work & WORK_COLLECT))
+			collect(xs);
+	}
+	return true;
+}
+
+bool pump_events(struct daemon *d)
+{
+	unsigned events;
+	int n;
+
+	for (n = 0; n < EVENTS_MAX; n++) {
+		struct tcp_sock *sk = stack_next_event(d->stack, &events);
+		if (!sk)
+			break;
+		struct xsocket *xs = tcp_user(sk);
+		if (xs)
+			xsocket_stack_event(xs, events);
+	}
+	return n > 0;
+}

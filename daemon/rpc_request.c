@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carrying out the requests of programs: see rpc/rpc.h for what each one says.
+ *
+ * The descriptor that came along names the socket, by the kernel's cookie; that its sender could
+ * send it is the proof of its right to. Whatever a program wrote before a request is collected
+ * before the request is carried out, so that options (TCP_CORK, TCP_NODELAY) apply to the bytes
+ * they were meant for: nothing leaves before the turn's end.
+ */
+#include "daemon/rpc_request.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/accept_push.h"
+#include "daemon/address.h"
+#include "daemon/credentials.h"
+#include "daemon/daemon.h"
+#include "daemon/linger.h"
+#include "daemon/log.h"
+#include "daemon/rpc_record.h"
+#include "daemon/socket.h"
+
+/* --- F's own connection */
+
+/* What the program is told when its socket cannot be had. */
+static void refuse(struct rpc_call *call, int err)
+{
+	tombstone_put(&call->d->tombstones, call->cookie)->error = -err;
+}
+
+static bool attach(struct rpc_call *call)
+{
+	struct daemon *d = call->d;
+	bool same = rpc_same_socket(call->fd, call->f_fd);
+	int err;
+
+	close(call->f_fd); /* E sees F's end only once nobody else holds F */
+	call->f_fd = -1;
+	if (!same || sockets_find(d, call->cookie)) {
+		daemon_count(d, XtcpdRpcBad);
+		return false;
+	}
+	struct xsocket *xs = xsocket_create(d, call->fd, call->cookie, &call->cred, NULL, &err);
+	if (!xs) {
+		refuse(call, err);
+		return false;
+	}
+	process_comm(xs->pid, xs->comm);
+	daemon_count(d, XtcpdRpcRequests);
+	if (call->req->type == RPC_CONNECT)
+		xsocket_connect(xs, call->req);
+	return true;
+}
+
+/* --- requests about a socket: 0 or -errno, and the reply's fields */
+
+static int bind_right(struct rpc_call *call, const struct sock_addr *local)
+{
+	bool here =
+	    ip_addr_is_any(&local->addr) || stack_is_local_v4(call->d->stack, local->addr.v4);
+
+	/* As inet_bind(): first the address, then the right to the port, then all else. */
+	if (!here || local->port == 0 ||
+	    local->port >= stack_sysctls(call->d->stack)->ip_unprivileged_port_start)
+		return 0;
+	return peer_may_bind_low_port(call->fd, &call->cred) ? 0 : -EACCES;
+}
+
+static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	const struct sockaddr_in *sin = &call->req->addr;
+	struct sock_addr local = from_sockaddr_in(sin);
+
+	if (sin->sin_family != AF_INET &&
+	    !(sin->sin_family == AF_UNSPEC && ip_addr_is_any(&local.addr)))
+		return -EAFNOSUPPORT;
+	int err = bind_right(call, &local);
+	if (!err)
+		err = tcp_bind(xs->sk, &local);
+	local = tcp_local(xs->sk);
+	reply->addr = to_sockaddr_in(&local);
+	return err;
+}
+
+static int do_listen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	bool fresh = xs->state == XS_ATTACHED;
+
+	(void)reply;
+	xs->pad_left += call->req->pad_bytes;
+	int err = fresh || xs->state == XS_LISTENING ? tcp_listen(xs->sk, call->req->arg) : -EINVAL;
+	if (err)
+		pump_padding(xs); /* it polls as before */
+	else
+		xs->state = XS_LISTENING;
+	return err;
+}
+
+static int do_unlisten(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	(void)call;
+	(void)reply;
+	if (xs->state != XS_LISTENING)
+		return -ENOTCONN;
+	tcp_disconnect(xs->sk);
+	accept_listener_died(xs);
+	xs->state = XS_UNLISTENED;
+	pump_padding(xs);
+	shutdown(xs->source.fd, SHUT_WR); /* whoever waits in accept() wakes */
+	return 0;
+}
+
+static int do_setsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	const struct rpc_request *req = call->req;
+
+	(void)reply;
+	if (xs->state == XS_CONNECTED)
+		pump_collect(xs);
+	if (!xs->sk)
+		return 0;
+	return tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
+}
+
+static int do_getsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	size_t len = call->req->value_len;
+
+	int err = tcp_getsockopt(xs->sk, call->req->level, call->req->name, reply->value, &len);
+	if (!err)
+		reply->value_len = (uint32_t)len;
+	return err;
+}
+
+static int do_getname(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	struct sock_addr local = tcp_local(xs->sk);
+
+	(void)call;
+	reply->addr = to_sockaddr_in(&local);
+	return 0;
+}
+
+static int do_getpeer(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	struct sock_addr remote = tcp_remote(xs->sk);
+	enum tcp_state state = tcp_state(xs->sk);
+
+	(void)call;
+	if (remote.addr.family == ADDR_NONE || state == TCP_CLOSE || state == TCP_SYN_SENT)
+		return -ENOTCONN;
+	reply->addr = to_sockaddr_in(&remote);
+	return 0;
+}
+
+static int do_geterr(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	(void)call;
+	(void)reply;
+	return -tcp_error(xs->sk);
+}
+
+static int do_disconnect(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	(void)call;
+	(void)reply;
+	tcp_disconnect(xs->sk);
+	return 0; /* E is closed once the reply is on its way */
+}
+
+static int do_outq(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	(void)call;
+	if (xs->state == XS_LISTENING)
+		return -EINVAL; /* as tcp_ioctl() */
+	size_t bytes = tcp_outq_bytes(xs->sk);
+	if (xs->state == XS_CONNECTED)
+		bytes += pump_unread_bytes(xs);
+	reply->arg = (int32_t)bytes;
+	return 0;
+}
+
+static int do_refused(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	const struct rpc_request *req = call->req;
+
+	(void)reply;
+	daemon_count(call->d, XtcpdShimRefused);
+	log_debug("%s[%d]: refused: level %d, name %d", xs->comm, xs->pid, req->level, req->name);
+	return 0;
+}
+
+typedef int handler_fn(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply);
+
+static handler_fn *const handlers[RPC_TYPE_MAX] = {
+    [RPC_BIND] = do_bind,
+    [RPC_LISTEN] = do_listen,
+    [RPC_SETSOCKOPT] = do_setsockopt,
+    [RPC_GETSOCKOPT] = do_getsockopt,
+    [RPC_GETNAME] = do_getname,
+    [RPC_GETPEER] = do_getpeer,
+    [RPC_GETERR] = do_geterr,
+    [RPC_UNLISTEN] = do_unlisten,
+    [RPC_DISCONNECT] = do_disconnect,
+    [RPC_OUTQ] = do_outq,
+    [RPC_REFUSED] = do_refused,
+};
+
+/* --- requests about a socket that has ended: F is still open and may ask what became of it */
+
+static int ask_the_dead(struct rpc_call *call, struct rpc_reply *reply)
+{
+	struct tombstone *stone = tombstone_find(&call->d->tombstones, call->cookie);
+	int err = 0;
+
+	if (!stone)
+		stone = tombstone_find(&call->d->ghosts, call->cookie);
+	if (!stone) {
+		daemon_count(call->d, XtcpdRpcUnknownSocket);
+		return call->req->type == RPC_GETERR ? 0 : -ENOTCONN;
+	}
+	switch (call->req->type) {
+	case RPC_GETERR:
+		err = -stone->error;
+		stone->error = 0;
+		return err;
+	case RPC_GETNAME:
+		reply->addr = stone->local;
+		reply->addr.sin_family = AF_INET;
+		return 0;
+	case RPC_OUTQ:
+	case RPC_SETSOCKOPT:
+	case RPC_REFUSED:
+	case RPC_DISCONNECT:
+		return 0;
+	default:
+		return -ENOTCONN;
+	}
+}
+
+/* --- dispatch */
+
+static bool wants_reply(const struct rpc_request *req)
+{
+	if (req->type == RPC_SETSOCKOPT)
+		return req->flags & RPC_FLAG_REPLY;
+	return req->type != RPC_REFUSED;
+}
+
+static void send_reply(struct rpc_call *call, struct rpc_reply *reply, int err)
+{
+	reply->magic = RPC_MAGIC;
+	reply->version = RPC_VERSION;
+	reply->type = call->req->type;
+	reply->error = -err;
+	if (wants_reply(call->req))
+		send(call->fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* RPC_LINGER keeps the connection, and F, until there is something to say. */
+static bool linger(struct rpc_call *call, struct xsocket *xs)
+{
+	struct rpc_reply reply = {0};
+	uint32_t seconds = call->req->arg > 0 ? (uint32_t)call->req->arg : 0;
+
+	if (xs && xs->state == XS_CONNECTED &&
+	    linger_start(xs, call->fd, call->f_fd, seconds) == 0) {
+		call->f_fd = -1;
+		return true;
+	}
+	send_reply(call, &reply, 0);
+	return false;
+}
+
+bool rpc_request_run(struct rpc_call *call)
+{
+	uint16_t type = call->req->type;
+	struct rpc_reply reply = {0};
+
+	if (type == RPC_ATTACH || type == RPC_CONNECT)
+		return attach(call);
+	struct xsocket *xs = sockets_find(call->d, call->cookie);
+	daemon_count(call->d, XtcpdRpcRequests);
+	if (type == RPC_LINGER)
+		return linger(call, xs);
+	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
+	send_reply(call, &reply, err);
+	if (type == RPC_DISCONNECT && xs && xs->sk)
+		xsocket_close(xs, false);
+	return false;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of an xsocket: see socket.h.
+ *
+ * How it ends
+ *   - the connection failed: E is closed and the errno kept as a tombstone. What E holds unread at
+ *     that moment (padding, or bytes that can no longer be sent) makes F show ERR as well as HUP.
+ *   - the program is gone: what it wrote is collected first, then the connection is closed; or
+ * reset if the program left bytes unread (RFC 2525 2.17), as if it never took it from accept().
+ *   - the daemon ends: reset.
+ * EPOLLHUP on E says that F is closed or that both directions are shut down; the difference cannot
+ * be seen, and does not matter to the peer. A program that still holds F then may ask for its
+ * addresses: these are kept among the ghosts.
+ */
+#include "daemon/socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/accept_push.h"
+#include "daemon/address.h"
+#include "daemon/credentials.h"
+#include "daemon/daemon.h"
+#include "daemon/linger.h"
+#include "daemon/log.h"
+#include "rpc/rpc.h"
+
+#define E_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
+#define E_SNDBUF_BYTES (512 * 1024)
+
+bool fd_hungup(int fd)
+{
+	struct pollfd p = {.fd = fd};
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
+int fd_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 ? err : errno;
+}
+
+void xsocket_want(struct xsocket *xs, unsigned work)
+{
+	if (!xs->sk)
+		return;
+	xs->work |= (uint8_t)work;
+	if (!list_linked(&xs->work_node))
+		list_add_tail(&xs->d->sockets.work, &xs->work_node);
+}
+
+/* What the program asked for before it closed (SO_LINGER 0, say) must be done first: xs->d->rpc. */
+void xsocket_note_hangup(struct xsocket *xs)
+{
+	xs->hungup = true;
+	xs->d->rpc.ready = true;
+	xsocket_want(xs, WORK_COLLECT);
+}
+
+static void xsocket_ready(struct loop_source *src, uint32_t events)
+{
+	struct xsocket *xs = container_of(src, struct xsocket, source);
+
+	if (events & EPOLLPRI)
+		xs->urgent = true;
+	if (events & (EPOLLHUP | EPOLLERR))
+		xsocket_note_hangup(xs);
+	if (events & ~(uint32_t)EPOLLOUT)
+		xsocket_want(xs, WORK_COLLECT);
+	if ((events & EPOLLOUT) && xs->rx_blocked) {
+		xs->rx_blocked = false;
+		loop_modify(&xs->d->loop, &xs->source, E_EVENTS);
+		xsocket_want(xs, xs->state == XS_LISTENING ? WORK_ACCEPT : WORK_DELIVER);
+	}
+}
+
+void xsocket_block(struct xsocket *xs)
+{
+	if (xs->rx_blocked || xs->hungup)
+		return;
+	xs->rx_blocked = true;
+	loop_modify(&xs->d->loop, &xs->source, E_EVENTS | EPOLLOUT);
+}
+
+/* E holds bytes of its own sending until the program reads them, and takes MSG_OOB in line. */
+static void prepare_end(int fd)
+{
+	int sndbuf = E_SNDBUF_BYTES, on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
+static struct xsocket *xsocket_alloc(struct daemon *d, uint64_t cookie, const struct ucred *cred)
+{
+	struct xsocket *xs = calloc(1, sizeof(*xs));
+
+	if (!xs)
+		return NULL;
+	xs->d = d;
+	xs->source.fd = -1;
+	xs->cookie = cookie;
+	xs->uid = cred->uid;
+	xs->gid = cred->gid;
+	xs->pid = cred->pid;
+	list_init(&xs->hash_node);
+	list_init(&xs->work_node);
+	list_init(&xs->untaken_node);
+	accept_init(xs);
+	return xs;
+}
+
+struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
+			       const struct ucred *cred, struct tcp_sock *sk, int *err)
+{
+	struct user_account *user = sockets_user(d, cred->uid);
+	struct xsocket *xs = user ? xsocket_alloc(d, cookie, cred) : NULL;
+	struct tcp_sock *made = NULL;
+
+	*err = -ENOMEM;
+	if (!xs)
+		goto fail;
+	*err = -ENOBUFS;
+	if (user->sockets >= d->config.max_per_user) {
+		daemon_count(d, XtcpdRpcRefused);
+		goto fail;
+	}
+	if (!sk)
+		sk = made = tcp_socket(d->stack, xs, cred->uid, err);
+	if (!sk)
+		goto fail;
+	prepare_end(e_fd);
+	*err = loop_add(&d->loop, &xs->source, e_fd, E_EVENTS, xsocket_ready);
+	if (*err < 0)
+		goto fail;
+	tcp_set_user(sk, xs);
+	xs->sk = sk;
+	xs->user = user;
+	sockets_insert(d, xs);
+	daemon_count(d, XtcpdSocketsOpened);
+	return xs;
+fail:
+	if (made)
+		tcp_abort(made);
+	free(xs);
+	sockets_user_put(user);
+	return NULL;
+}
+
+/* The rest of every ending: sk is closed already. */
+static void xsocket_end(struct xsocket *xs)
+{
+	struct daemon *d = xs->d;
+	int fd = xs->source.fd;
+
+	xs->sk = NULL;
+	linger_end(xs);
+	accept_taken(xs); /* off its listener's list */
+	if (xs->state == XS_LISTENING)
+		accept_listener_died(xs);
+	list_del(&xs->accept.starved_node);
+	loop_remove(&d->loop, &xs->source);
+	close(fd);
+	sockets_remove(d, xs);
+	daemon_count(d, XtcpdSocketsClosed);
+}
+
+static void keep_addresses(struct xsocket *xs, struct tombstone *stone)
+{
+	struct sock_addr local = tcp_local(xs->sk), remote = tcp_remote(xs->sk);
+
+	stone->local = to_sockaddr_in(&local);
+	if (remote.addr.family != ADDR_NONE)
+		stone->remote = to_sockaddr_in(&remote);
+}
+
+void xsocket_fail(struct xsocket *xs, int error)
+{
+	struct tombstone *stone = tombstone_put(&xs->d->tombstones, xs->cookie);
+
+	keep_addresses(xs, stone);
+	stone->error = error;
+	tcp_close(xs->sk, false);
+	xsocket_end(xs);
+}
+
+void xsocket_close(struct xsocket *xs, bool unread)
+{
+	keep_addresses(xs, tombstone_put(&xs->d->ghosts, xs->cookie));
+	tcp_close(xs->sk, unread);
+	xsocket_end(xs);
+}
+
+void xsocket_reset(struct xsocket *xs)
+{
+	tcp_abort(xs->sk);
+	xsocket_end(xs);
+}
+
+void xsocket_hangup(struct xsocket *xs, bool unread)
+{
+	if (accept_never_taken(xs)) {
+		daemon_count(xs->d, XtcpdAcceptsUntaken);
+		xsocket_reset(xs);
+	} else if (unread || !linger_waits(xs)) {
+		xsocket_close(xs, unread);
+	}
+}
+
+void xsocket_connect(struct xsocket *xs, const struct rpc_request *req)
+{
+	struct sock_addr remote = from_sockaddr_in(&req->addr);
+	int err = req->addr.sin_family == AF_INET ? tcp_connect(xs->sk, &remote) : -EAFNOSUPPORT;
+
+	xs->pad_left += req->pad_bytes;
+	if (err < 0)
+		xsocket_fail(xs, -err);
+	else
+		xs->state = XS_CONNECTING;
+}
+
+static void connected(struct xsocket *xs)
+{
+	xs->state = XS_CONNECTED;
+	pump_padding(xs); /* F is writable from here on */
+	xsocket_want(xs, WORK_COLLECT | WORK_DELIVER);
+}
+
+static void failed(struct xsocket *xs)
+{
+	int err = tcp_error(xs->sk);
+
+	if (xs->state == XS_CONNECTED)
+		pump_deliver(xs); /* what came before the error */
+	if (!xs->sk)
+		return;
+	if (err && !xs->hungup)
+		xsocket_fail(xs, err);
+	else
+		xsocket_close(xs, false);
+}
+
+void xsocket_stack_event(struct xsocket *xs, unsigned events)
+{
+	if (events & TCP_EVENT_CONNECTED)
+		connected(xs);
+	if (events & (TCP_EVENT_READABLE | TCP_EVENT_EOF))
+		xsocket_want(xs, WORK_DELIVER);
+	if (events & TCP_EVENT_WRITABLE)
+		xsocket_want(xs, WORK_COLLECT);
+	if (events & TCP_EVENT_ACCEPT)
+		xsocket_want(xs, WORK_ACCEPT);
+	if (events & TCP_EVENT_ERROR)
+		failed(xs);
+}
