@@ -349,10 +349,11 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 		sk->bytes_acked += seg->ack - prior_una;
 		sk->snd_una = seg->ack;
 	}
-	if (list_empty(&sk->rtx_queue))
-		ack_probe(sk);
-	else
+	bool idle = list_empty(&sk->rtx_queue);
+	if (!idle || seg->opt.sack_cnt > 0) /* a late D-SACK may still undo something */
 		ack_in_flight(sk, seg, &s, prior_una);
+	if (idle)
+		ack_probe(sk);
 	if (sk->write_blocked)
 		sndbuf_check_space(sk);
 	if (tcp_has_unsent(sk) || sk->lost_bytes > sk->retrans_bytes)

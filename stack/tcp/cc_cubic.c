@@ -90,6 +90,8 @@ static void hystart_sample(struct tcp_sock *sk, const struct ack_sample *s)
 	struct cubic *c = cubic_of(sk);
 	if (c->done)
 		return;
+	if (seq_gt(sk->snd_una, c->round_end))
+		hystart_round(sk, c);
 	if (s->rtt_us >= 0) {
 		c->round_min_rtt_us = min_u32(c->round_min_rtt_us, (uint32_t)s->rtt_us);
 		if (c->rtt_samples < UINT16_MAX)
@@ -103,8 +105,6 @@ static void hystart_sample(struct tcp_sock *sk, const struct ack_sample *s)
 		   c->round_min_rtt_us < c->css_baseline_us) {
 		c->in_css = false; /* the rise was jitter */
 	}
-	if (seq_geq(sk->snd_una, c->round_end))
-		hystart_round(sk, c);
 }
 
 static uint32_t cubic_slow_start(struct tcp_sock *sk, const struct ack_sample *s)

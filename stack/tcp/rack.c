@@ -30,11 +30,11 @@ void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered)
 	if (delivered->retrans > 0 && rtt < sk->min_rtt_us)
 		return;
 	sk->rack_advanced = true;
-	sk->rack_rtt_us = rtt > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt;
 	if (sent_after(delivered->sent_us, delivered->end_seq, sk->rack_sent_us,
 		       sk->rack_end_seq)) {
 		sk->rack_sent_us = delivered->sent_us;
 		sk->rack_end_seq = delivered->end_seq;
+		sk->rack_rtt_us = rtt > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt;
 	}
 }
 
@@ -189,8 +189,10 @@ void tlp_timeout(struct tcp_sock *sk)
 	if (tcp_send_tail_probe_data(sk) || probe_tail(sk)) {
 		sk->tlp_high_seq = sk->snd_nxt;
 		snmp_inc(sk->stack, TcpExtTCPLossProbes);
+		tcp_rearm_rto(sk);
+	} else {
+		tcp_resume_rto(sk);
 	}
-	tcp_resume_rto(sk);
 }
 
 /* RFC 8985 7.4.2: the probe, or the original, has been acknowledged. */

@@ -86,8 +86,10 @@ void recovery_prr(struct tcp_sock *sk, uint32_t acked, uint32_t lost, bool una_a
 		if (send > room)
 			send = room;
 	}
-	/* The first retransmission never waits. */
-	if (sk->prr_out == 0 && send < mss)
+	/* The first retransmission never waits, nor does that of a partial ACK (RFC 6582 3.2, 5).
+	 */
+	bool partial_ack = !sk->sack_ok && una_advanced && lost > 0;
+	if ((sk->prr_out == 0 || partial_ack) && send < mss)
 		send = mss;
 	if (send < 0)
 		send = 0;
@@ -135,11 +137,14 @@ void recovery_enter(struct tcp_sock *sk)
 
 /* --- undo ----------------------------------------------------------------------------------- */
 
-/* RFC 3522 3.2 step 4: the ACK answers something sent before the first retransmission. */
+/* RFC 3522 3.2 step 4: the ACK answers something sent before the first retransmission; any ACK does
+ * if there has been none. */
 static bool echoes_original(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	if (sk->first_retrans_us == 0)
+	if (sk->undo_retrans == UNDO_RETRANS_NONE)
 		return true;
+	if (sk->first_retrans_us == 0)
+		return false;
 	uint32_t stamp = tcp_ts_clock_ms(sk->first_retrans_us) + sk->ts_off;
 	return sk->tstamp_ok && seg->opt.has_ts && seg->opt.tsecr != 0 &&
 	       seq_lt(seg->opt.tsecr, stamp);

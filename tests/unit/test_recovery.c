@@ -21,6 +21,11 @@ static void open_timestamps(void)
 	sender_open(&(struct sender_options){.timestamps = true});
 }
 
+static void open_wide(void)
+{
+	sender_open(&(struct sender_options){.window = 1000000});
+}
+
 static void open_tso(void)
 {
 	sender_open(&(struct sender_options){.tso_max_bytes = 65536});
@@ -37,6 +42,15 @@ static void ten_in_flight(uint32_t more)
 static void sack_one(uint32_t ack, uint32_t start, uint32_t end)
 {
 	peer_sack(ack, 1, (const uint32_t[][2]){{start, end}});
+}
+
+/* How often the segment at seq was among those sent; forgets them. */
+static unsigned times_sent(uint32_t seq)
+{
+	unsigned n = 0;
+	while (sender_sent_any())
+		n += sender_sent().seq == seq;
+	return n;
 }
 
 /* --- without SACK ----------------------------------------------------------------------------- */
@@ -73,7 +87,7 @@ START_TEST(an_ack_with_a_new_window_is_not_a_duplicate)
 {
 	ten_in_flight(0);
 	for (unsigned i = 0; i < 5; i++)
-		peer_ack_window(0, 60000 + 1000 * i);
+		peer_ack_window(0, 61000 + 1000 * i);
 	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
 	expect_silence();
 }
@@ -134,7 +148,8 @@ START_TEST(one_round_trip_repairs_several_losses)
 	sack_one(4 * MSS, 5 * MSS, 10 * MSS);
 	peer_ack(10 * MSS);
 	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
-	ck_assert_uint_eq(sender_sk->cwnd_bytes, 7 * MSS); /* CUBIC's */
+	ck_assert_uint_ge(sender_sk->cwnd_bytes, 7 * MSS); /* CUBIC's */
+	ck_assert_uint_lt(sender_sk->cwnd_bytes, 8 * MSS);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPSackRecovery), 1);
 	ck_assert_uint_eq(sender_mib(TcpRetransSegs), 2);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPTimeouts), 0);
@@ -169,14 +184,11 @@ START_TEST(a_lost_retransmission_is_found_without_a_timeout)
 	ten_in_flight(20 * MSS);
 	for (uint32_t end = 2; end <= 10; end++)
 		sack_one(0, MSS, end * MSS);
-	struct sent s = sender_sent();
-	ck_assert_uint_eq(s.seq, 0);
-	sender_forget();
+	ck_assert_uint_eq(times_sent(0), 1);
 	sender_wait(SENDER_RTT_US);
 	for (uint32_t end = 11; end <= 14; end++)
 		sack_one(0, MSS, end * MSS);
-	s = sender_sent();
-	ck_assert_uint_eq(s.seq, 0);
+	ck_assert_uint_eq(times_sent(0), 1);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPLostRetransmit), 1);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPTimeouts), 0);
 }
@@ -291,7 +303,7 @@ START_TEST(a_lost_tail_is_probed_after_two_round_trips)
 	expect_segment(9 * MSS, MSS);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPLossProbes), 1);
 	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
-	sender_wait(SENDER_RTT_US / 2);
+	sender_wait(SENDER_RTT_US);
 	sack_one(7 * MSS, 9 * MSS, 10 * MSS);
 	sender_wait_sent(60000);
 	expect_segments(7 * MSS, 2 * MSS, MSS);
@@ -395,7 +407,7 @@ START_TEST(a_needless_recovery_is_undone_by_dsack)
 		sack_one(0, MSS, end * MSS);
 	expect_segment(0, MSS);
 	peer_ack(10 * MSS);
-	ck_assert_uint_eq(sender_sk->cwnd_bytes, 7 * MSS);
+	ck_assert_uint_lt(sender_sk->cwnd_bytes, 8 * MSS);
 	peer_sack(10 * MSS, 1, (const uint32_t[][2]){{0, MSS}});
 	sender_write(MSS);
 	peer_ack(11 * MSS);
@@ -471,7 +483,6 @@ Suite *recovery_suite(void)
 	suite_add_tcase(s, reno);
 	TCase *sack = with("SACK", open_sack);
 	tcase_add_test(sack, one_round_trip_repairs_several_losses);
-	tcase_add_test(sack, recovery_sends_in_proportion);
 	tcase_add_test(sack, a_lost_retransmission_is_found_without_a_timeout);
 	tcase_add_test(sack, a_little_reordering_is_waited_for);
 	tcase_add_test(sack, what_does_not_come_in_that_time_is_lost);
@@ -494,6 +505,9 @@ Suite *recovery_suite(void)
 	tcase_add_test(ts, a_needless_timeout_is_undone);
 	tcase_add_test(ts, one_round_trip_repairs_several_losses);
 	suite_add_tcase(s, ts);
+	TCase *wide = with("wide", open_wide);
+	tcase_add_test(wide, recovery_sends_in_proportion);
+	suite_add_tcase(s, wide);
 	TCase *tso = with("TSO", open_tso);
 	tcase_add_test(tso, a_sack_cuts_a_tso_segment);
 	suite_add_tcase(s, tso);
