@@ -108,6 +108,7 @@ static enum options_outcome scan(int argc, char **argv, const char **path, bool 
 {
 	int flag;
 
+	optind = 0; /* getopt_long() starts anew */
 	while ((flag = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		switch (flag) {
 		case 'c':

@@ -27,6 +27,7 @@
 #include "daemon/socket.h"
 
 #define COLLECT_BYTES (256 * 1024) /* per socket and round */
+#define COLLECT_FIRST_BYTES 16384  /* of one read, until a read has filled that */
 #define DELIVER_BYTES (1024 * 1024)
 #define SPANS 64
 #define EVENTS_MAX 4096 /* per round */
@@ -91,7 +92,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 {
 	struct iovec iov[SPANS];
 	bool urgent = xs->urgent && at_urgent(xs);
-	int n = tcp_send_reserve(xs->sk, urgent ? 1 : *budget, iov, urgent ? 1 : SPANS);
+	size_t want = xs->bulk && *budget > COLLECT_FIRST_BYTES ? *budget : COLLECT_FIRST_BYTES;
+	int n = tcp_send_reserve(xs->sk, urgent ? 1 : want, iov, urgent ? 1 : SPANS);
 
 	if (n == 0) {
 		send_buffer_full(xs);
@@ -123,7 +125,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		accept_taken(xs);
 	}
 	*budget -= (size_t)got < *budget ? (size_t)got : *budget;
-	if ((size_t)got == asked && *budget > 0)
+	xs->bulk = (size_t)got == asked;
+	if (xs->bulk && *budget > 0)
 		return true;
 	xsocket_want(xs, WORK_COLLECT);
 	return false;

@@ -69,6 +69,7 @@ struct xsocket {
 	bool rcv_dead : 1;   /* nobody reads: what comes is acknowledged and dropped */
 	bool urgent : 1;     /* F has sent MSG_OOB that is not collected yet */
 	bool rx_blocked : 1; /* E is full: waits for EPOLLOUT */
+	bool bulk : 1;	     /* the last read filled what it was given */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
 	uint32_t pad_left;   /* padding still in front of the stream */
 

@@ -7,6 +7,12 @@
 
 static Suite *(*const suites[])(void) = {
 	base_suite,
+	config_suite,
+	daemon_suite,
+	output_suite,
+	recovery_suite,
+	timers_suite,
+	cc_suite,
 };
 
 int main(void)

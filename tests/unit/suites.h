@@ -6,5 +6,11 @@
 #include <check.h>
 
 Suite *base_suite(void);
+Suite *config_suite(void);
+Suite *daemon_suite(void);
+Suite *output_suite(void);
+Suite *recovery_suite(void);
+Suite *timers_suite(void);
+Suite *cc_suite(void);
 
 #endif
