@@ -117,14 +117,11 @@ static const char *set_offload(struct config *c, const char *value)
 
 static const char *copy_path(char *to, const char *value)
 {
-	size_t len = strlen(value);
-
 	if (value[0] != '/')
 		return "not an absolute path";
-	if (len >= CONFIG_PATH_MAX)
-		return "a socket's path has at most 99 characters";
-	memcpy(to, value, len + 1);
-	return NULL;
+	return copy_string(to, CONFIG_PATH_MAX, value)
+		   ? NULL
+		   : "a socket's path has at most 99 characters";
 }
 
 static const char *set_path(struct config *c, const char *value)
@@ -160,10 +157,7 @@ static const char *set_control_mode(struct config *c, const char *value)
 
 static const char *copy_name(char *to, size_t size, const char *value)
 {
-	if (value[0] == '\0' || strlen(value) >= size)
-		return "not a name";
-	strcpy(to, value);
-	return NULL;
+	return value[0] != '\0' && copy_string(to, size, value) ? NULL : "not a name";
 }
 
 static const char *set_group(struct config *c, const char *value)
@@ -233,11 +227,9 @@ static const char *set_sysctl(struct config *c, const char *name, const char *va
 	default:
 		return "a value this sysctl does not take";
 	}
-	if (c->sysctls == CONFIG_SYSCTLS_MAX || strlen(name) >= sizeof(s->name) ||
-	    strlen(value) >= sizeof(s->value))
+	if (c->sysctls == CONFIG_SYSCTLS_MAX || !copy_string(s->name, sizeof(s->name), name) ||
+	    !copy_string(s->value, sizeof(s->value), value))
 		return "too many or too long";
-	strcpy(s->name, name);
-	strcpy(s->value, value);
 	c->sysctls++;
 	return NULL;
 }

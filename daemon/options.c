@@ -94,7 +94,7 @@ static enum options_outcome wrong(const char *format, const char *a, const char 
 static const char *set_sysctl(struct config *c, const char *assignment)
 {
 	char name[128];
-	const char *equals = strchr(assignment, '=');
+	const char *equals = assignment ? strchr(assignment, '=') : NULL;
 
 	if (!equals || (size_t)(equals - assignment) >= sizeof(name))
 		return "not NAME=VALUE";

@@ -7,12 +7,21 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "daemon/config.h"
+
+bool copy_string(char *to, size_t size, const char *from)
+{
+	size_t len = strlen(from);
+
+	if (len >= size)
+		return false;
+	memcpy(to, from, len + 1);
+	return true;
+}
 
 bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out)
 {
@@ -49,20 +58,18 @@ bool parse_bool(const char *s, bool *out)
 
 bool parse_mac(const char *s, struct mac_addr *out)
 {
-	unsigned b[6];
-	int used = 0;
-
-	if (strlen(s) != 17 ||
-	    sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		   &used) != 6 ||
-	    used != 17) // NOLINT
-		return false;
 	unsigned any = 0;
-	for (int i = 0; i < 6; i++) {
-		out->b[i] = (uint8_t)b[i];
-		any |= b[i];
+
+	if (strlen(s) != 17)
+		return false;
+	for (int i = 0; i < 6; i++, s += 3) {
+		if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) ||
+		    s[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		out->b[i] = (uint8_t)strtoul(s, NULL, 16);
+		any |= out->b[i];
 	}
-	return any != 0 && (b[0] & 1) == 0;
+	return any != 0 && (out->b[0] & 1) == 0;
 }
 
 bool config_parse_v4(const char *s, uint32_t *v4)
@@ -137,9 +144,8 @@ const char *config_parse_route(const char *s, struct route *r)
 	unsigned prefix_len = 0;
 
 	memset(r, 0, sizeof(*r));
-	if (strlen(s) >= sizeof(copy))
+	if (!copy_string(copy, sizeof(copy), s))
 		return "a route is not that long";
-	strcpy(copy, s);
 	char *word = strtok_r(copy, " \t", &save);
 	if (!word)
 		return "a route begins with its destination";

@@ -97,7 +97,16 @@ static void conn_free(struct rpc_conn *conn, bool close_fd)
 	d->rpc.pending_count--;
 	conn->user->pending--;
 	sockets_user_put(conn->user);
-	free(conn);
+	list_add_head(&d->rpc.spare, &conn->node);
+}
+
+static struct rpc_conn *conn_alloc(struct rpc_server *rpc)
+{
+	if (list_empty(&rpc->spare))
+		return calloc(1, sizeof(struct rpc_conn));
+	struct rpc_conn *conn = container_of(rpc->spare.next, struct rpc_conn, node);
+	list_del(&conn->node);
+	return conn;
 }
 
 static void arm_timeout(struct daemon *d)
@@ -135,9 +144,10 @@ static bool conn_admit(struct daemon *d, int fd, bool abstract)
 	if (abstract && !peer_may_write(fd, &cred, d->identity.uid, d->socket_gid, d->config.mode))
 		return false;
 	struct user_account *user = sockets_user(d, cred.uid);
-	struct rpc_conn *conn = user ? calloc(1, sizeof(*conn)) : NULL;
-	if (!conn || user->pending >= RPC_PENDING_PER_USER) {
-		free(conn);
+	struct rpc_conn *conn = NULL;
+	if (user && user->pending < RPC_PENDING_PER_USER)
+		conn = conn_alloc(&d->rpc);
+	if (!conn) {
 		sockets_user_put(user);
 		return false;
 	}
@@ -239,6 +249,7 @@ int rpc_server_start(struct daemon *d)
 	struct rpc_server *rpc = &d->rpc;
 
 	list_init(&rpc->pending);
+	list_init(&rpc->spare);
 	timer_init(&rpc->timeout, conn_timeout);
 	timer_init(&rpc->accept_timer, accept_again);
 	rpc->path.fd = rpc->abstract.fd = -1;
@@ -282,6 +293,10 @@ void rpc_server_stop(struct daemon *d)
 	stop_listening(d, &rpc->abstract);
 	while (!list_empty(&rpc->pending))
 		conn_free(container_of(rpc->pending.next, struct rpc_conn, node), true);
+	list_for_each_safe (pos, &rpc->spare) {
+		list_del(pos);
+		free(container_of(pos, struct rpc_conn, node));
+	}
 	timer_cancel(&d->loop.wheel, &rpc->timeout);
 	timer_cancel(&d->loop.wheel, &rpc->accept_timer);
 	if (listened)

@@ -26,6 +26,7 @@ struct daemon;
 struct rpc_server {
 	struct loop_source path, abstract;
 	struct list pending; /* in order of arrival */
+	struct list spare;   /* connections' structs, kept for the next */
 	unsigned pending_count;
 	struct timer timeout;	   /* of the oldest */
 	struct timer accept_timer; /* listening again after descriptors ran out */

@@ -106,9 +106,8 @@ static bool parse_numbers(const struct sysctl_row *row, const char *s, uint32_t 
 	char copy[64], *save = NULL;
 	int i = 0;
 
-	if (strlen(s) >= sizeof(copy))
+	if (!copy_string(copy, sizeof(copy), s))
 		return false;
-	strcpy(copy, s);
 	for (char *w = strtok_r(copy, " \t", &save); w; w = strtok_r(NULL, " \t", &save), i++)
 		if (i == n || !parse_u32(w, i ? out[i - 1] : row->min, row->max, &out[i]))
 			return false;
@@ -119,12 +118,10 @@ static bool set_congestion(char *to, const char *value)
 {
 	static const char *const known[] = {"reno", "cubic"};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (!strcmp(known[i], value)) {
-			strcpy(to, value);
-			return true;
-		}
-	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(known[i], value))
+			return copy_string(
+			    to, sizeof(((struct sysctls *)0)->tcp_congestion_control), value);
 	return false;
 }
 

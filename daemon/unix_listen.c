@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/parse.h"
 
 #define LISTEN_BACKLOG 4096
 
@@ -74,9 +75,8 @@ int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 
-	if (strlen(path) >= sizeof(sun.sun_path))
+	if (!copy_string(sun.sun_path, sizeof(sun.sun_path), path))
 		return listen_error(-1, "listen at", path, ENAMETOOLONG);
-	strcpy(sun.sun_path, path);
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 
 	make_directory(path, uid);
