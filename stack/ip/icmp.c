@@ -46,11 +46,13 @@ static bool rate_allows(struct stack *st)
 	uint32_t rate = st->sysctl.icmp_ratelimit_per_s;
 	uint32_t burst = st->sysctl.icmp_msgs_burst;
 	uint64_t elapsed_us = st->now_us - ip->icmp_filled_us;
-	uint64_t earned = elapsed_us >= 1000000 ? burst : elapsed_us * rate / 1000000;
+	if (elapsed_us > 60000000) /* no need to know more, and no overflow below */
+		elapsed_us = 60000000;
+	uint64_t earned = elapsed_us * rate / 1000000;
 	if (earned > 0) {
 		ip->icmp_filled_us = st->now_us;
-		ip->icmp_tokens =
-		    earned + ip->icmp_tokens < burst ? (uint32_t)earned + ip->icmp_tokens : burst;
+		earned += ip->icmp_tokens;
+		ip->icmp_tokens = earned < burst ? (uint32_t)earned : burst;
 	}
 	if (ip->icmp_tokens == 0)
 		return false;

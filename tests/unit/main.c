@@ -7,10 +7,16 @@
 
 static Suite *(*const suites[])(void) = {
 	base_suite,
+	neigh_suite,
+	ip_suite,
+	icmp_suite,
+	reassembly_suite,
+	route_suite,
 	config_suite,
 	daemon_suite,
 	output_suite,
 	recovery_suite,
+	lossy_suite,
 	timers_suite,
 	cc_suite,
 };

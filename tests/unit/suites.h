@@ -6,10 +6,16 @@
 #include <check.h>
 
 Suite *base_suite(void);
+Suite *neigh_suite(void);
+Suite *ip_suite(void);
+Suite *icmp_suite(void);
+Suite *reassembly_suite(void);
+Suite *route_suite(void);
 Suite *config_suite(void);
 Suite *daemon_suite(void);
 Suite *output_suite(void);
 Suite *recovery_suite(void);
+Suite *lossy_suite(void);
 Suite *timers_suite(void);
 Suite *cc_suite(void);
 
