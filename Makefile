@@ -71,6 +71,14 @@ $(BUILD)/check-unit: $(call obj,exe,$(UNIT_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC)) $
 $(BUILD)/check-asan: $(call obj,san,$(UNIT_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
 	$(CC) $(SAN) -o $@ $^ $(CHECK_LIBS) $(DAEMON_LIBS)
 
+# The end-to-end scenarios: their runner, and the small programs they use.
+$(BUILD)/check-e2e: tests/e2e/run.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(CHECK_LIBS)
+$(BUILD)/e2e-helper: tests/e2e/helper.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $<
+
 $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
