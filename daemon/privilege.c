@@ -35,9 +35,6 @@ int privilege_identity(const char *user, struct identity *id)
 			log_error("only root can become user %s", user);
 			return -1;
 		}
-		if (id->uid == 0)
-			log_notice("no user " DEFAULT_USER " here: staying root, without any "
-				   "capability (adduser --system --group " DEFAULT_USER ")");
 		return 0;
 	}
 	id->uid = pw->pw_uid;
@@ -116,5 +113,8 @@ int privilege_drop(const struct identity *id)
 	}
 	if (drop_capabilities() < 0)
 		return drop_error("capabilities");
+	if (id->uid == 0)
+		log_notice("no user " DEFAULT_USER " here: staying root, without any capability "
+			   "(adduser --system --group " DEFAULT_USER ")");
 	return 0;
 }
