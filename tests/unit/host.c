@@ -17,7 +17,7 @@ static bool transmit(void *ctx, const struct frame_out *f)
 	struct host *h = ctx;
 	if (h->link_refuses)
 		return false;
-	struct sent_frame *s = malloc(sizeof(*s));
+	struct sent_frame *s = malloc(sizeof(*s) + f->len);
 	h->sent = realloc(h->sent, (h->sent_count + 1) * sizeof(struct sent_frame *));
 	h->sent[h->sent_count++] = s;
 	s->meta = *f;

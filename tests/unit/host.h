@@ -23,8 +23,8 @@ extern const struct mac_addr host_mac, peer_mac, third_mac, broadcast_mac;
 
 struct sent_frame {
 	struct frame_out meta; /* its spans are not valid any more: */
-	uint8_t data[PKT_LARGE_BYTES];
 	size_t len;
+	uint8_t data[];
 };
 
 struct host {

@@ -12,6 +12,7 @@ static Suite *(*const suites[])(void) = {
 	icmp_suite,
 	reassembly_suite,
 	route_suite,
+	fuzz_suite,
 	config_suite,
 	daemon_suite,
 	output_suite,

@@ -11,6 +11,7 @@ Suite *ip_suite(void);
 Suite *icmp_suite(void);
 Suite *reassembly_suite(void);
 Suite *route_suite(void);
+Suite *fuzz_suite(void);
 Suite *config_suite(void);
 Suite *daemon_suite(void);
 Suite *output_suite(void);
