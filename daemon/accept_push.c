@@ -244,9 +244,6 @@ static void pushed(struct xsocket *listener)
 	list_add_tail(&q->untaken, &child->untaken_node);
 	q->untaken_count++;
 	xsocket_want(child, WORK_COLLECT | WORK_DELIVER);
-	if (tcp_state(child->sk) ==
-	    TCP_CLOSE) /* reset while it was queued: accept() gives it all */
-		xsocket_stack_event(child, TCP_EVENT_ERROR); /* the same, as Linux's does */
 }
 
 /* Pushes what is held. False: not now. */

@@ -205,7 +205,9 @@ void pump_deliver(struct xsocket *xs)
 		return;
 	while (deliver_once(xs, &budget))
 		;
-	if (xs->rx_blocked) {
+	if (xs->failed && (xs->rcv_dead || tcp_inq_bytes(xs->sk) == 0)) {
+		xsocket_fail(xs, xs->error);
+	} else if (xs->rx_blocked) {
 		tcp_recv_compact(xs->sk);
 	} else if (!xs->eof_sent && tcp_recv_eof(xs->sk)) {
 		xs->eof_sent = true;

@@ -230,18 +230,17 @@ static void connected(struct xsocket *xs)
 	xsocket_want(xs, WORK_COLLECT | WORK_DELIVER);
 }
 
+/* What came before the error is read before it, as on Linux: pump_deliver() ends the socket. */
 static void failed(struct xsocket *xs)
 {
-	int err = tcp_error(xs->sk);
-
-	if (xs->state == XS_CONNECTED)
-		pump_deliver(xs); /* what came before the error */
-	if (!xs->sk)
-		return;
-	if (err && !xs->hungup)
-		xsocket_fail(xs, err);
-	else
+	xs->error = tcp_error(xs->sk);
+	xs->failed = true;
+	if (xs->hungup)
 		xsocket_close(xs, false);
+	else if (xs->state == XS_CONNECTED && tcp_inq_bytes(xs->sk) > 0)
+		xsocket_want(xs, WORK_DELIVER);
+	else
+		xsocket_fail(xs, xs->error);
 }
 
 void xsocket_stack_event(struct xsocket *xs, unsigned events)

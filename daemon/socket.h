@@ -71,6 +71,8 @@ struct xsocket {
 	bool rx_blocked : 1; /* E is full: waits for EPOLLOUT */
 	bool bulk : 1;	     /* the last read filled what it was given */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
+	bool failed : 1;     /* the connection is dead; what was received is still delivered */
+	int error;	     /* ... and why */
 	uint32_t pad_left;   /* padding still in front of the stream */
 
 	struct accept_queue accept; /* of a listener */
