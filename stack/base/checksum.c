@@ -29,9 +29,25 @@ static uint16_t big_endian_word(uint16_t native)
 /* Up to seven bytes, as if zeros followed. */
 static uint64_t sum_tail(const uint8_t *p, size_t len)
 {
-	uint64_t word = 0;
-	memcpy(&word, p, len);
-	return (word & 0xffffffff) + (word >> 32);
+	uint64_t sum = 0;
+	uint32_t four;
+	uint16_t two;
+	if (len & 4) {
+		memcpy(&four, p, 4);
+		sum += four;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&two, p, 2);
+		sum += two;
+		p += 2;
+	}
+	if (len & 1) {
+		two = 0;
+		memcpy(&two, p, 1);
+		sum += two;
+	}
+	return sum;
 }
 
 uint32_t csum_partial(const void *data, size_t len, uint32_t sum)
@@ -46,11 +62,13 @@ uint32_t csum_partial(const void *data, size_t len, uint32_t sum)
 		a += (w[2] & 0xffffffff) + (w[3] & 0xffffffff);
 		b += (w[2] >> 32) + (w[3] >> 32);
 	}
-	for (; len >= 8; p += 8, len -= 8)
-		a += sum_tail(p, 8);
-	if (len > 0)
-		a += sum_tail(p, len);
-	uint64_t total = (uint64_t)sum + big_endian_word(fold64(a + b));
+	for (; len >= 8; p += 8, len -= 8) {
+		uint64_t w;
+		memcpy(&w, p, 8);
+		a += (w & 0xffffffff) + (w >> 32);
+	}
+	a += b + sum_tail(p, len);
+	uint64_t total = (uint64_t)sum + big_endian_word(fold64(a));
 	return (uint32_t)((total & 0xffffffff) + (total >> 32));
 }
 

@@ -295,8 +295,10 @@ struct pkt *ip_reassemble(struct stack *st, struct pkt *p, size_t hdr_len)
 	struct frag_queue *q = queue_find(st, &f.key);
 	if (!q)
 		q = queue_create(st, &f.key);
-	if (!q)
+	if (!q) {
+		snmp_inc(st, IpReasmFails);
 		return refuse(st, p, DROP_FRAG_NOMEM);
+	}
 	if (q->dead)
 		return refuse(st, p, DROP_FRAG_OVERLAP);
 	enum fit fit = fragment_fit(q, &f, &before);
