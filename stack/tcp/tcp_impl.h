@@ -214,6 +214,7 @@ struct tcp_sock {
 	struct list bind_node;
 	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
 	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1;
+	bool orphan : 1; /* closed by its user: it frees itself when it is done */
 
 	/* --- listener and accept queue (listen.c) */
 	struct listen_queue *lq;
@@ -273,6 +274,8 @@ struct tcp_sock {
 	uint8_t quick_acks, pingpong;
 	uint32_t rcv_ssthresh, ato_us;
 	uint16_t rcv_mss; /* estimate, for the delayed ACK rule */
+	uint32_t rcv_rtt_us, rcv_rtt_seq, rcvq_space_bytes, rcvq_space_seq; /* autotuning */
+	uint64_t rcv_rtt_start_us, rcvq_space_us;
 	uint64_t last_rcv_us, last_ack_sent_us;
 
 	/* --- timestamps (RFC 7323) */
@@ -447,6 +450,8 @@ void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t 
 void tcp_init_transfer(struct tcp_sock *sk); /* on entering ESTABLISHED: cwnd, buffers, timers */
 
 /* minisocks.c: the child of a request_sock in SYN_RECV, hashed in the request's place; NULL: no memory */
+/* sockopt.c: what a listener's options mean for its child */
+void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
 struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct request_sock *req,
 				  const struct tcp_segment *seg);
 
@@ -456,6 +461,7 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg);
 
 /* input.c: RFC 9293 3.10.7.4; seg->pkt is taken or left for the caller to free */
 void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg);
+bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_us, uint32_t tsval);
 void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_t code, uint32_t mtu);
 
 /* ack.c */
@@ -467,6 +473,9 @@ void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg);
 uint32_t tcp_receive_window(const struct tcp_sock *sk); /* what is still offered */
 uint32_t tcp_select_window(struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup; bytes, unscaled */
 void tcp_rcv_queues_purge(struct tcp_sock *sk);
+void tcp_rcv_init(struct tcp_sock *sk); /* on entering ESTABLISHED */
+void tcp_urgent(struct tcp_sock *sk, const struct tcp_segment *seg); /* RFC 9293 3.8.5 */
+void tcp_enter_quickack(struct tcp_sock *sk, unsigned max);
 
 /* recovery.c, sack.c */
 void sack_update(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *sample);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The active open: connect(), and what comes back while in SYN_SENT (RFC 9293 3.10.1, 3.10.7.3),
+ * simultaneous open included.
+ */
+#include <errno.h>
+
+#include "stack/stack_impl.h"
+
+static int connect_state_error(const struct tcp_sock *sk)
+{
+	switch (sk->c.state) {
+	case TCP_CLOSE:
+		return 0;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV:
+		return -EALREADY;
+	default:
+		return -EISCONN; /* Linux says so of a listener as well */
+	}
+}
+
+/* RFC 1122 3.2.1.3: 0.0.0.0 as a destination means this host. */
+static struct ip_addr destination(const struct tcp_sock *sk, const struct sock_addr *remote)
+{
+	if (!ip_addr_is_any(&remote->addr))
+		return remote->addr;
+	if (sk->bound_addr.family == ADDR_IPV4 && sk->bound_addr.v4)
+		return sk->bound_addr;
+	return ip_v4(0x7f000001);
+}
+
+static void forget_destination(struct tcp_sock *sk)
+{
+	sk->c.laddr = sk->bound_addr;
+	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
+	sk->c.rport = 0;
+}
+
+int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
+{
+	int err = connect_state_error(sk);
+	if (err)
+		return err;
+	if (remote->addr.family != ADDR_IPV4)
+		return -EAFNOSUPPORT;
+	bool any = sk->bound_addr.family != ADDR_IPV4 || sk->bound_addr.v4 == 0;
+	sk->c.laddr = any ? (struct ip_addr){.family = ADDR_NONE} : sk->bound_addr;
+	sk->c.raddr = destination(sk, remote);
+	sk->c.rport = remote->port;
+	sk->tstamp_ok = sk->stack->sysctl.tcp_timestamps; /* for the size of what is offered */
+	err = tcp_sock_route(sk);
+	if (!err)
+		err = bind_connect(sk);
+	if (!err)
+		err = tcp_connect_start(sk);
+	if (err) {
+		if (!sk->bound_port_set)
+			bind_release(sk);
+		forget_destination(sk);
+	}
+	return err;
+}
+
+int tcp_connect_start(struct tcp_sock *sk)
+{
+	struct stack *st = sk->stack;
+	uint32_t space = sk->rcvbuf_bytes / 2;
+	tcp_set_state(sk, TCP_SYN_SENT);
+	int err = sk->c.hash_pprev ? 0 : ehash_insert(st, &sk->c);
+	if (err) {
+		tcp_set_state(sk, TCP_CLOSE);
+		return err;
+	}
+	sk->err = sk->err_soft = 0;
+	sk->iss = tcp_isn(st, &sk->c);
+	sk->ts_off = tcp_ts_offset(st, &sk->c);
+	tcp_select_initial_window(st, space, sk->advmss, sk->window_clamp,
+				  st->sysctl.tcp_window_scaling, &sk->rcv_wnd, &sk->rcv_wscale);
+	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = 0;
+	sk->snd_una = sk->snd_nxt = sk->write_seq = sk->iss;
+	sk->retransmits = 0;
+	snmp_inc(st, TcpActiveOpens);
+	tcp_send_syn(sk);
+	return 0;
+}
+
+/* --- SYN_SENT -----------------------------------------------------------------------------------
+ */
+
+/* What the peer's SYN says of itself; what it does not say is off. */
+static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	const struct tcp_options *o = &seg->opt;
+	const struct sysctls *ctl = &sk->stack->sysctl;
+	sk->mss_clamp = o->mss ? o->mss : TCP_DEFAULT_MSS;
+	sk->tstamp_ok = ctl->tcp_timestamps && o->has_ts;
+	sk->sack_ok = ctl->tcp_sack && o->sack_permitted;
+	sk->wscale_ok = ctl->tcp_window_scaling && o->has_wscale;
+	sk->snd_wscale = sk->wscale_ok ? o->wscale : 0;
+	if (!sk->wscale_ok) {
+		sk->rcv_wscale = 0;
+		if (sk->rcv_wnd > 65535)
+			sk->rcv_wnd = 65535;
+	}
+	if (sk->tstamp_ok) {
+		sk->ts_recent = o->tsval;
+		sk->ts_recent_us = sk->stack->now_us;
+	}
+	sk->irs = seg->seq;
+	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = sk->last_ack_sent = seg->seq + 1;
+}
+
+static void take_syn_window(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	sk->snd_wnd = sk->max_window = seg->wnd; /* RFC 7323 2.2: not scaled in a SYN */
+	sk->snd_wl1 = seg->seq;
+	sk->snd_wl2 = seg->ack;
+}
+
+/* RFC 9293 3.10.7.3, first: is the acknowledgment of our SYN, and the echo of our time? */
+static bool syn_sent_ack_ok(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	if (!seq_gt(seg->ack, sk->snd_una) || seq_gt(seg->ack, sk->snd_nxt))
+		return false;
+	if (!seg->opt.has_ts || seg->opt.tsecr == 0)
+		return true;
+	uint32_t now_ms = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
+	uint32_t first_ms = tcp_ts_clock_ms(sk->created_us) + sk->ts_off;
+	return !seq_lt(seg->opt.tsecr, first_ms) && !seq_gt(seg->opt.tsecr, now_ms);
+}
+
+static void established(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	take_syn_options(sk, seg);
+	tcp_ack(sk, seg); /* before the window: a SYN's window is not for SND.WL1's rule */
+	take_syn_window(sk, seg);
+	tcp_set_state(sk, TCP_ESTABLISHED);
+	tcp_init_transfer(sk);
+	tcp_event(sk, TCP_EVENT_CONNECTED);
+	sk->ack_now = true;
+	tcp_want_flush(sk);
+}
+
+/* RFC 9293 3.5, figure 8: both have sent a SYN. */
+static void simultaneous_open(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	take_syn_options(sk, seg);
+	take_syn_window(sk, seg);
+	tcp_set_state(sk, TCP_SYN_RECV);
+	tcp_sock_route(sk);
+	tcp_send_syn(sk);
+}
+
+void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	if (seg->flags & TCP_ACK) {
+		if (!syn_sent_ack_ok(sk, seg)) {
+			sk->stack->mib.drop[DROP_TCP_INVALID_ACK_SEQUENCE]++;
+			if (!(seg->flags & TCP_RST))
+				tcp_reset_reply(sk->stack, seg);
+			return;
+		}
+		if (seg->flags & TCP_RST) {
+			tcp_done(sk, ECONNREFUSED);
+			return;
+		}
+	}
+	if (seg->flags & TCP_RST || !(seg->flags & TCP_SYN)) {
+		sk->stack->mib.drop[DROP_TCP_FLAGS]++;
+		return;
+	}
+	if (seg->opt.has_ts && sk->ts_recent_us &&
+	    !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval))
+		return;
+	if (!(seg->flags & TCP_ACK)) {
+		simultaneous_open(sk, seg);
+		return;
+	}
+	established(sk, seg);
+	if (seg->pkt && (seg->pkt->len > 0 || seg->flags & TCP_FIN)) {
+		/* RFC 9293 3.10.7.3, fifth: what comes with the SYN is processed after it. */
+		seg->flags &= (uint8_t)~TCP_SYN;
+		seg->seq++;
+		seg->pkt->seq = seg->seq;
+		tcp_data_queue(sk, seg);
+	}
+}

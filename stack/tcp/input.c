@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A segment arrives for a connection: RFC 9293 3.10.7.4, in the order it gives, with RFC 7323's
+ * PAWS before and RFC 5961's answers to what could be an attack.
+ *
+ * Theory of operation: tcp_rcv() judges the sequence number, then RST, SYN, ACK (ack.c), the state
+ * the ACK brings about, urgent data and payload (rcvqueue.c). Anything that ends the connection
+ * goes through tcp_done(), after which an orphan no longer exists: each step says whether to go on.
+ */
+#include <errno.h>
+
+#include "stack/stack_impl.h"
+
+#define PAWS_24_DAYS_US (24ull * 86400 * 1000000)
+#define SEC_US 1000000ull
+
+static void drop(struct tcp_sock *sk, enum drop_reason why)
+{
+	sk->stack->mib.drop[why]++;
+}
+
+static bool has_payload(const struct tcp_segment *seg)
+{
+	return seg->end_seq - seg->seq - (seg->flags & TCP_SYN ? 1 : 0) -
+		   (seg->flags & TCP_FIN ? 1 : 0) >
+	       0;
+}
+
+/* --- timestamps
+ * ----------------------------------------------------------------------------------- */
+
+/* RFC 7323 5.3 R1; 5.5: a connection idle for 24 days has no recent timestamp. */
+bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_us, uint32_t tsval)
+{
+	if (!seq_lt(tsval, ts_recent) || ts_recent == 0)
+		return true;
+	return st->now_us - ts_recent_us >= PAWS_24_DAYS_US;
+}
+
+/* A pure ACK overtaken by newer ones is old, not wrong (Linux's tcp_disordered_ack()). */
+static bool is_disordered_ack(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	uint32_t window = (uint32_t)seg->wnd << sk->snd_wscale;
+	uint32_t late_ms = sk->ts_recent - seg->opt.tsval;
+	return seg->flags & TCP_ACK && seg->seq == seg->end_seq && seg->seq == sk->rcv_nxt &&
+	       seg->ack == sk->snd_una && window == sk->snd_wnd &&
+	       late_ms <= sk->rto_us / 1000 * 6 / 5;
+}
+
+static bool paws_rejects(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	if (!sk->tstamp_ok || !seg->opt.has_ts)
+		return false;
+	return !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval) &&
+	       !is_disordered_ack(sk, seg);
+}
+
+/* RFC 7323 4.3 (2): only from a segment that spans what was acknowledged last. */
+static void replace_ts_recent(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	if (!sk->tstamp_ok || !seg->opt.has_ts || seq_gt(seg->seq, sk->last_ack_sent))
+		return;
+	if (!tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval))
+		return;
+	sk->ts_recent = seg->opt.tsval;
+	sk->ts_recent_us = sk->stack->now_us;
+}
+
+/* --- answers
+ * -------------------------------------------------------------------------------------- */
+
+static void challenge_ack(struct tcp_sock *sk)
+{
+	if (tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, TcpExtTCPACKSkippedChallenge) ||
+	    !tcp_challenge_allowed(sk->stack))
+		return;
+	snmp_inc(sk->stack, TcpExtTCPChallengeACK);
+	tcp_send_ack(sk);
+}
+
+static void duplicate_ack(struct tcp_sock *sk, const struct tcp_segment *seg, enum snmp skipped)
+{
+	/* Data is answered always: only answers to bare segments can make two hosts echo. */
+	if (!has_payload(seg) && tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, skipped))
+		return;
+	if (sk->sack_ok && seq_lt(seg->seq, sk->rcv_nxt) && has_payload(seg)) {
+		uint32_t end = seq_gt(seg->end_seq, sk->rcv_nxt) ? sk->rcv_nxt : seg->end_seq;
+		snmp_inc(sk->stack, TcpExtDelayedACKLost);
+		snmp_inc(sk->stack, TcpExtTCPDSACKOldSent);
+		tcp_enter_quickack(sk, 16);
+		sk->dup_sack = true;
+		sk->dsack = (struct sack_block){seg->seq, end};
+	}
+	tcp_send_ack(sk);
+}
+
+/* RFC 9293 3.10.7.4, second, and 3.9.1.8: what a reset means depends on the state. */
+static void take_reset(struct tcp_sock *sk)
+{
+	int err = ECONNRESET;
+	if (sk->c.state == TCP_CLOSE_WAIT)
+		err = EPIPE;
+	else if (sk->c.state == TCP_SYN_SENT)
+		err = ECONNREFUSED;
+	tcp_done(sk, err);
+}
+
+/* --- the checks
+ * ----------------------------------------------------------------------------------- */
+
+/* RFC 9293 3.10.7.4, first; as Linux: from what was last acknowledged to the window's edge. */
+static bool sequence_ok(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	return seq_geq(seg->end_seq, sk->rcv_wup) &&
+	       seq_leq(seg->seq, sk->rcv_nxt + tcp_receive_window(sk));
+}
+
+/* RFC 5961 3.2: exactly the next expected, or the end of what SACK has told of. */
+static bool reset_is_exact(const struct tcp_sock *sk, uint32_t seq)
+{
+	if (seq == sk->rcv_nxt)
+		return true;
+	uint32_t right = 0;
+	bool any = false;
+	for (uint8_t i = 0; i < sk->rcv_sack_cnt; i++) {
+		if (!any || seq_gt(sk->rcv_sacks[i].end, right))
+			right = sk->rcv_sacks[i].end;
+		any = true;
+	}
+	return any && seq == right;
+}
+
+/* The SYN-ACK of a simultaneous open comes again with the ACK we wait for (RFC 9293 figure 8). */
+static bool completes_simultaneous_open(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	return sk->c.state == TCP_SYN_RECV && seg->flags & TCP_ACK &&
+	       seg->seq + 1 == seg->end_seq && seg->end_seq == sk->rcv_nxt &&
+	       seg->ack == sk->snd_nxt;
+}
+
+/* True: go on. False: answered or dropped, and sk may be gone. */
+static bool validate(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	bool rst = seg->flags & TCP_RST, syn = seg->flags & TCP_SYN;
+	if (completes_simultaneous_open(sk, seg)) {
+		seg->flags &= (uint8_t)~TCP_SYN;
+		seg->seq++;
+		return true;
+	}
+	if (paws_rejects(sk, seg) && !rst) {
+		if (!syn) {
+			snmp_inc(sk->stack, TcpExtPAWSEstab);
+			drop(sk, DROP_TCP_RFC7323_PAWS);
+			duplicate_ack(sk, seg, TcpExtTCPACKSkippedPAWS);
+			return false;
+		}
+	} else if (!sequence_ok(sk, seg)) {
+		drop(sk, DROP_TCP_INVALID_SEQUENCE);
+		if (rst)
+			return false;
+		if (!syn) {
+			duplicate_ack(sk, seg, TcpExtTCPACKSkippedSeq);
+			return false;
+		}
+	}
+	if (rst) {
+		drop(sk, DROP_TCP_RESET);
+		if (reset_is_exact(sk, seg->seq))
+			take_reset(sk);
+		else
+			challenge_ack(sk); /* RFC 5961 3.2 */
+		return false;
+	}
+	if (syn) { /* RFC 5961 4.2 */
+		snmp_inc(sk->stack, TcpExtTCPSYNChallenge);
+		drop(sk, DROP_TCP_INVALID_SYN);
+		challenge_ack(sk);
+		return false;
+	}
+	return true;
+}
+
+/* --- what the ACK brings about
+ * -------------------------------------------------------------------- */
+
+static bool fin_acked(const struct tcp_sock *sk)
+{
+	return sk->fin_sent && sk->snd_una == sk->snd_nxt;
+}
+
+static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	sk->snd_wnd = (uint32_t)seg->wnd << sk->snd_wscale;
+	if (sk->snd_wnd > sk->max_window)
+		sk->max_window = sk->snd_wnd;
+	sk->snd_wl1 = seg->seq;
+	sk->snd_wl2 = seg->ack;
+	tcp_set_state(sk, TCP_ESTABLISHED);
+	tcp_init_transfer(sk);
+	if (!sk->parent)
+		tcp_event(sk, TCP_EVENT_CONNECTED);
+	if (tcp_outq_bytes(sk) > 0 || sk->fin_queued)
+		tcp_want_flush(sk);
+}
+
+/* Data for a program that has closed: nobody will ever read it (RFC 9293 3.6, RFC 2525 2.17). */
+static bool data_after_close(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	uint32_t data_end = seg->end_seq - (seg->flags & TCP_FIN ? 1 : 0);
+	return sk->orphan && has_payload(seg) && seq_gt(data_end, sk->rcv_nxt);
+}
+
+static void abort_on_data(struct tcp_sock *sk)
+{
+	snmp_inc(sk->stack, TcpExtTCPAbortOnData);
+	drop(sk, DROP_TCP_ABORT_ON_DATA);
+	tcp_send_active_reset(sk);
+	tcp_done(sk, ECONNRESET);
+}
+
+/* Our FIN is acknowledged in FIN_WAIT_1. True: sk is gone. */
+static bool enter_fin_wait_2(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	tcp_set_state(sk, TCP_FIN_WAIT2);
+	if (!sk->orphan)
+		return false;
+	if (sk->linger2_s < 0 || data_after_close(sk, seg)) {
+		abort_on_data(sk);
+		return true;
+	}
+	uint64_t wait_us =
+	    (sk->linger2_s ? (uint32_t)sk->linger2_s : sk->stack->sysctl.tcp_fin_timeout_s) *
+	    SEC_US;
+	if (seg->flags & TCP_FIN || !list_empty(&sk->ooo_queue)) {
+		tcp_keepalive_start(sk, wait_us); /* the FIN is taken below, or soon */
+		return false;
+	}
+	timewait_enter(sk, TCP_FIN_WAIT2, wait_us);
+	tcp_done(sk, 0);
+	return true;
+}
+
+/* True: the connection is over, sk may be gone. */
+static bool advance_state(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	switch (sk->c.state) {
+	case TCP_SYN_RECV:
+		established(sk, seg);
+		return false;
+	case TCP_FIN_WAIT1:
+		return fin_acked(sk) && enter_fin_wait_2(sk, seg);
+	case TCP_CLOSING:
+		if (!fin_acked(sk))
+			return false;
+		timewait_enter(sk, TCP_TIME_WAIT, sk->stack->sysctl.tcp_timewait_len_ms * 1000ull);
+		tcp_done(sk, 0);
+		return true;
+	case TCP_LAST_ACK:
+		if (!fin_acked(sk))
+			return false;
+		tcp_done(sk, 0);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* RFC 9293 3.10.7.4, seventh: in which states text is taken. */
+static void take_text(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	switch (sk->c.state) {
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+		if (data_after_close(sk, seg)) {
+			abort_on_data(sk);
+			return;
+		}
+		tcp_urgent(sk, seg);
+		tcp_data_queue(sk, seg);
+		return;
+	default: /* the peer has sent its FIN: only repetitions can come */
+		if (seg->seq != seg->end_seq && seq_lt(seg->seq, sk->rcv_nxt)) {
+			sk->ack_now = true;
+			tcp_want_flush(sk);
+		}
+	}
+}
+
+void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	const struct pkt *p = seg->pkt;
+	sk->segs_in += p && p->gso_size ? (p->len + p->gso_size - 1) / p->gso_size : 1;
+	if (sk->c.state == TCP_SYN_SENT) {
+		tcp_rcv_syn_sent(sk, seg);
+		return;
+	}
+	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN)
+		return;
+	if (!(seg->flags & (TCP_ACK | TCP_RST | TCP_SYN))) { /* RFC 9293 3.10.7.4, fifth */
+		drop(sk, DROP_TCP_FLAGS);
+		return;
+	}
+	if (!validate(sk, seg))
+		return;
+	bool opening = sk->c.state == TCP_SYN_RECV;
+	if (opening && (seq_lt(seg->ack, sk->snd_una) || seq_gt(seg->ack, sk->snd_nxt))) {
+		tcp_reset_reply(sk->stack, seg);
+		return;
+	}
+	replace_ts_recent(sk, seg);
+	if (!tcp_ack(sk, seg)) {
+		drop(sk, DROP_TCP_INVALID_ACK_SEQUENCE);
+		return;
+	}
+	if (!advance_state(sk, seg))
+		take_text(sk, seg);
+}
+
+/* --- ICMP
+ * ----------------------------------------------------------------------------------------- */
+
+/* RFC 1122 4.2.3.9; Linux's icmp_err_convert. */
+static int errno_of_icmp(uint8_t type, uint8_t code)
+{
+	static const int unreach[] = {ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,	ECONNREFUSED,
+				      EMSGSIZE,	    EOPNOTSUPP,	  ENETUNREACH,	EHOSTDOWN,
+				      ENONET,	    ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
+				      EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
+	if (type == ICMP_DEST_UNREACH && code < sizeof(unreach) / sizeof(unreach[0]))
+		return unreach[code];
+	if (type == ICMP_PARAMETER_PROBLEM)
+		return EPROTO;
+	return EHOSTUNREACH;
+}
+
+/* RFC 1191 6.4: what was in flight and is now too large goes again in smaller pieces. */
+static void path_mtu_shrank(struct tcp_sock *sk, uint32_t mtu)
+{
+	uint32_t before = sk->mss_cache;
+	ip_pmtu_update(sk->stack, sk->c.raddr.v4, mtu);
+	struct ip_path path;
+	if (ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path))
+		return;
+	tcp_sync_mss(sk, path.mtu_bytes);
+	if (sk->mss_cache >= before || list_empty(&sk->rtx_queue))
+		return;
+	tcp_simple_retransmit(sk);
+	tcp_want_flush(sk);
+}
+
+void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_t code,
+			 uint32_t mtu)
+{
+	/* RFC 5927 4: only about what is in flight. */
+	if (seq_lt(seq, sk->snd_una) || seq_gt(seq, sk->snd_nxt)) {
+		snmp_inc(sk->stack, TcpExtOutOfWindowIcmps);
+		return;
+	}
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED) {
+		if (sk->c.state != TCP_LISTEN && mtu)
+			path_mtu_shrank(sk, mtu);
+		return;
+	}
+	int err = errno_of_icmp(type, code);
+	/* RFC 5461, RFC 1122 4.2.3.9: only a connection that is being opened is given up. */
+	if (sk->c.state == TCP_SYN_SENT || sk->c.state == TCP_SYN_RECV)
+		tcp_done(sk, err);
+	else
+		sk->err_soft = err;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a request_sock to a connection: the child that the handshake's final ACK makes.
+ *
+ * The child starts in SYN_RECV with everything the SYN and our SYN-ACK settled, takes the request's
+ * place in the established hash, and shares its listener's port. tcp_rcv() then takes the same
+ * segment and moves it to ESTABLISHED (RFC 9293 3.10.7.4, fifth).
+ */
+#include "stack/stack_impl.h"
+
+static void init_send_side(struct tcp_sock *sk, const struct request_sock *req)
+{
+	uint32_t una = req->iss + 1;
+	sk->iss = req->iss;
+	sk->snd_una = sk->snd_nxt = sk->write_seq = sk->snd_up = sk->snd_sml = una;
+	sk->pushed_seq = sk->high_seq = una;
+	sk->snd_wl1 = req->irs;
+	sk->snd_wl2 = una;
+	sk->snd_wscale = req->snd_wscale;
+	sk->mss_clamp = req->mss;
+}
+
+static void init_receive_side(struct tcp_sock *sk, const struct request_sock *req)
+{
+	sk->irs = req->irs;
+	sk->rcv_nxt = sk->copied_seq = sk->rcv_wup = sk->last_ack_sent = req->irs + 1;
+	sk->rcv_wnd = req->rcv_wnd;
+	sk->rcv_wscale = req->rcv_wscale;
+	sk->ts_recent = req->ts_recent;
+	sk->ts_recent_us = sk->stack->now_us;
+	sk->ts_off = req->ts_off;
+}
+
+struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct request_sock *req,
+				  const struct tcp_segment *seg)
+{
+	int err;
+	struct stack *st = listener->stack;
+	struct tcp_sock *sk = tcp_sock_alloc(st, &err);
+	if (!sk)
+		return NULL;
+	sk->uid = listener->uid;
+	sk->c.laddr = req->c.laddr;
+	sk->c.raddr = req->c.raddr;
+	sk->c.lport = req->c.lport;
+	sk->c.rport = req->c.rport;
+	sk->bound_addr = req->c.laddr;
+	sk->wscale_ok = req->wscale_ok;
+	sk->tstamp_ok = req->tstamp_ok;
+	sk->sack_ok = req->sack_ok;
+	sockopt_inherit(sk, listener);
+	init_send_side(sk, req);
+	init_receive_side(sk, req);
+	sk->max_window = (uint32_t)seg->wnd << sk->snd_wscale;
+	sk->total_retrans = req->num_retrans;
+	if (req->num_retrans == 0 && req->synack_us) /* RFC 6298 3: Karn's rule */
+		tcp_rtt_sample(sk, (int64_t)(st->now_us - req->synack_us));
+	tcp_set_state(sk, TCP_SYN_RECV);
+	sk->parent = listener;
+	bind_inherit(sk, listener);
+	tcp_sock_route(sk);
+	return sk;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tcp_sock's life: made by tcp_socket() or as a listener's child, ended by tcp_done(), freed when
+ * its user has closed it as well.
+ *
+ * Invariants
+ *   - A socket belongs to its user until tcp_close(); after that it is an orphan and frees itself
+ *     when it reaches CLOSE. A socket in CLOSE that still has a user keeps its receive queue: what
+ *     arrived before the end can be read.
+ *   - The four-tuple is in the established hash exactly in the synchronised states and SYN_SENT.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "stack/stack_impl.h"
+
+#define SEC_US 1000000ull
+
+/* --- allocation ------------------------------------------------------------------------------- */
+
+struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
+{
+	struct tcp_layer *tcp = &st->tcp;
+	if (tcp->sockets >= st->sysctl.tcp_max_sockets) {
+		*err = -ENFILE;
+		return NULL;
+	}
+	struct tcp_sock *sk = calloc(1, sizeof(*sk));
+	if (!sk) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	sk->stack = st;
+	sk->c.kind = SOCK_KIND_TCP;
+	sk->c.state = TCP_CLOSE;
+	sk->c.laddr = sk->c.raddr = sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
+	struct list *nodes[] = {
+	    &sk->event_node, &sk->flush_node, &sk->bind_node, &sk->accept_node, &sk->listen_node,
+	    &sk->snd_blocks, &sk->rtx_queue,  &sk->rcv_queue, &sk->ooo_queue,	&sk->children_node};
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		list_init(nodes[i]);
+	sk->sndbuf_bytes = st->sysctl.tcp_wmem[1];
+	sk->rcvbuf_bytes = st->sysctl.tcp_rmem[1];
+	sk->created_us = st->now_us;
+	tcp_timers_init(sk);
+	list_add_tail(&tcp->all, &sk->all_node);
+	tcp->sockets++;
+	*err = 0;
+	return sk;
+}
+
+void tcp_sock_free(struct tcp_sock *sk)
+{
+	struct tcp_layer *tcp = &sk->stack->tcp;
+	if (sk->c.state != TCP_CLOSE)
+		tcp_set_state(sk, TCP_CLOSE);
+	tcp_timers_cancel(sk);
+	ehash_remove(sk->stack, &sk->c);
+	bind_release(sk);
+	sndbuf_purge(sk);
+	tcp_rcv_queues_purge(sk);
+	list_del(&sk->event_node);
+	list_del(&sk->flush_node);
+	list_del(&sk->accept_node);
+	list_del(&sk->all_node);
+	tcp->sockets--;
+	if (sk->orphan)
+		tcp->orphans--;
+	free(sk->lq);
+	free(sk);
+}
+
+struct tcp_sock *tcp_socket(struct stack *st, void *user, uint32_t uid, int *err)
+{
+	struct tcp_sock *sk = tcp_sock_alloc(st, err);
+	if (!sk)
+		return NULL;
+	sk->user = user;
+	sk->uid = uid;
+	return sk;
+}
+
+void *tcp_user(const struct tcp_sock *sk)
+{
+	return sk->user;
+}
+
+/* --- state ------------------------------------------------------------------------------------ */
+
+static bool counts_as_established(unsigned state)
+{
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT; /* RFC 4022 tcpCurrEstab */
+}
+
+void tcp_set_state(struct tcp_sock *sk, enum tcp_state state)
+{
+	uint64_t *curr_estab = &sk->stack->mib.counter[TcpCurrEstab];
+	unsigned old = sk->c.state;
+	*curr_estab += counts_as_established(state);
+	*curr_estab -= counts_as_established(old);
+	if (state == TCP_CLOSE && counts_as_established(old))
+		snmp_inc(sk->stack, TcpEstabResets);
+	sk->c.state = (uint8_t)state;
+}
+
+void tcp_done(struct tcp_sock *sk, int err)
+{
+	unsigned old = sk->c.state;
+	if (old == TCP_SYN_SENT || old == TCP_SYN_RECV)
+		snmp_inc(sk->stack, TcpAttemptFails);
+	tcp_set_state(sk, TCP_CLOSE);
+	tcp_timers_cancel(sk);
+	sndbuf_purge(sk);
+	ehash_remove(sk->stack, &sk->c);
+	list_del(&sk->flush_node);
+	if (sk->orphan) {
+		tcp_sock_free(sk);
+		return;
+	}
+	if (!sk->bound_port_set)
+		bind_release(sk);
+	if (err)
+		sk->err = err;
+	tcp_event(sk, err ? TCP_EVENT_ERROR : TCP_EVENT_CLOSED);
+}
+
+enum tcp_state tcp_state(const struct tcp_sock *sk)
+{
+	return sk->c.state;
+}
+
+int tcp_error(struct tcp_sock *sk)
+{
+	int err = sk->err;
+	sk->err = 0;
+	return err;
+}
+
+struct sock_addr tcp_local(const struct tcp_sock *sk)
+{
+	struct sock_addr a = {.addr = sk->c.laddr, .port = sk->c.lport};
+	if (a.addr.family == ADDR_NONE)
+		a.addr = sk->bound_addr.family ? sk->bound_addr : ip_v4(0);
+	return a;
+}
+
+struct sock_addr tcp_remote(const struct tcp_sock *sk)
+{
+	struct sock_addr none = {.addr = {.family = ADDR_NONE}};
+	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN)
+		return none;
+	return (struct sock_addr){.addr = sk->c.raddr, .port = sk->c.rport};
+}
+
+/* --- the path and its segment size ------------------------------------------------------------ */
+
+int tcp_sock_route(struct tcp_sock *sk)
+{
+	struct ip_path path;
+	uint32_t hint = sk->c.laddr.family == ADDR_IPV4 ? sk->c.laddr.v4 : 0;
+	int err = ip_route_output(sk->stack, sk->c.raddr.v4, hint, &path);
+	if (err)
+		return err;
+	if (hint == 0)
+		sk->c.laddr = ip_v4(path.src);
+	uint32_t advmss = path.advmss ? path.advmss : path.mtu_bytes - 40;
+	if (sk->user_mss && sk->user_mss < advmss)
+		advmss = sk->user_mss;
+	sk->advmss = (uint16_t)(advmss < 65535 ? advmss : 65535);
+	if (path.window && (!sk->window_clamp || path.window < sk->window_clamp))
+		sk->window_clamp = path.window;
+	if (!sk->mss_clamp)
+		sk->mss_clamp = TCP_DEFAULT_MSS;
+	tcp_sync_mss(sk, path.mtu_bytes);
+	return 0;
+}
+
+/* RFC 6691: the MSS options speak of segments without options; what is sent counts them. */
+void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes)
+{
+	uint32_t floor = sk->stack->sysctl.tcp_min_snd_mss;
+	uint32_t mss = pmtu_bytes > IPV4_HDR_BYTES + TCP_HDR_BYTES
+			   ? pmtu_bytes - IPV4_HDR_BYTES - TCP_HDR_BYTES
+			   : floor;
+	if (sk->mss_clamp && mss > sk->mss_clamp)
+		mss = sk->mss_clamp;
+	if (sk->user_mss && mss > sk->user_mss)
+		mss = sk->user_mss;
+	if (sk->tstamp_ok)
+		mss = mss > 12 ? mss - 12 : 0;
+	if (mss < floor)
+		mss = floor;
+	sk->pmtu_bytes = pmtu_bytes;
+	sk->mss_cache = (uint16_t)(mss < 65535 ? mss : 65535);
+}
+
+/* RFC 7323 2.3: the scale must serve the largest buffer this connection may come to have. */
+void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t mss, uint32_t clamp,
+			       bool wscale_ok, uint32_t *rcv_wnd, uint8_t *rcv_wscale)
+{
+	uint32_t space = clamp && clamp < space_bytes ? clamp : space_bytes;
+	uint32_t most = st->sysctl.tcp_rmem[2] > space ? st->sysctl.tcp_rmem[2] : space;
+	if (clamp && clamp < most)
+		most = clamp;
+	*rcv_wscale = 0;
+	while (wscale_ok && most > 65535 && *rcv_wscale < TCP_MAX_WSCALE) {
+		most >>= 1;
+		(*rcv_wscale)++;
+	}
+	if (mss && space > mss)
+		space -= space % mss; /* whole segments (RFC 9293 3.8.6.2.2) */
+	*rcv_wnd = space < 65535 ? space : 65535;
+}
+
+void tcp_init_transfer(struct tcp_sock *sk)
+{
+	tcp_sock_route(sk);
+	tcp_cc_init(sk);
+	tcp_rcv_init(sk);
+	if (sk->keepalive)
+		tcp_keepalive_start(sk, SEC_US * (sk->keepidle_s
+						      ? sk->keepidle_s
+						      : sk->stack->sysctl.tcp_keepalive_time_s));
+}
+
+/* --- closing ---------------------------------------------------------------------------------- */
+
+static void make_orphan(struct tcp_sock *sk)
+{
+	sk->user = NULL;
+	sk->orphan = true;
+	sk->rcv_shutdown = true;
+	sk->events = 0;
+	list_del(&sk->event_node);
+	sk->stack->tcp.orphans++;
+}
+
+static bool reset_is_due(unsigned state)
+{
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 ||
+	       state == TCP_FIN_WAIT2 || state == TCP_SYN_RECV;
+}
+
+void tcp_abort(struct tcp_sock *sk)
+{
+	if (sk->c.state == TCP_LISTEN)
+		listen_stop(sk);
+	else if (reset_is_due(sk->c.state))
+		tcp_send_active_reset(sk);
+	tcp_sock_free(sk);
+}
+
+/* An orphan whose FIN is acknowledged waits for the peer's as a timewait_sock. */
+static void orphan_in_fin_wait_2(struct tcp_sock *sk)
+{
+	uint64_t timeout_us = sk->stack->sysctl.tcp_fin_timeout_s * SEC_US;
+	if (sk->linger2_s < 0) {
+		tcp_send_active_reset(sk);
+		snmp_inc(sk->stack, TcpExtTCPAbortOnLinger);
+		tcp_done(sk, 0);
+		return;
+	}
+	if (sk->linger2_s > 0)
+		timeout_us = (uint64_t)sk->linger2_s * SEC_US;
+	timewait_enter(sk, TCP_FIN_WAIT2, timeout_us);
+	tcp_done(sk, 0);
+}
+
+void tcp_close(struct tcp_sock *sk, bool unread)
+{
+	struct stack *st = sk->stack;
+	unsigned state = sk->c.state;
+	if (state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_SYN_SENT) {
+		if (state == TCP_LISTEN)
+			listen_stop(sk);
+		tcp_sock_free(sk);
+		return;
+	}
+	/* RFC 2525 2.17, RFC 9293 3.10.4: data that nobody will read. SO_LINGER 0 asks for it. */
+	bool linger_zero = sk->linger_on && sk->linger_s == 0;
+	if (unread || sk->rcvq_bytes > 0 || linger_zero) {
+		snmp_inc(st, linger_zero ? TcpExtTCPAbortOnData : TcpExtTCPAbortOnClose);
+		tcp_abort(sk);
+		return;
+	}
+	if (st->tcp.orphans >= st->sysctl.tcp_max_orphans) {
+		snmp_inc(st, TcpExtTCPAbortOnMemory);
+		tcp_abort(sk);
+		return;
+	}
+	tcp_send_fin(sk);
+	tcp_rcv_queues_purge(sk);
+	make_orphan(sk);
+	if (sk->c.state == TCP_FIN_WAIT2)
+		orphan_in_fin_wait_2(sk);
+}
+
+void tcp_disconnect(struct tcp_sock *sk)
+{
+	unsigned state = sk->c.state;
+	if (state == TCP_LISTEN)
+		listen_stop(sk);
+	else if (reset_is_due(state))
+		tcp_send_active_reset(sk);
+	tcp_set_state(sk, TCP_CLOSE);
+	tcp_timers_cancel(sk);
+	ehash_remove(sk->stack, &sk->c);
+	sndbuf_purge(sk);
+	tcp_rcv_queues_purge(sk);
+	list_del(&sk->flush_node);
+	if (!sk->bound_port_set) {
+		bind_release(sk);
+		sk->c.lport = 0;
+	}
+	sk->c.laddr = sk->bound_addr;
+	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
+	sk->c.rport = 0;
+	sk->fin_queued = sk->fin_sent = sk->rcv_fin = sk->urg_pending = false;
+	sk->ack_now = sk->ack_delayed = sk->write_blocked = sk->rcv_shutdown = false;
+	sk->tstamp_ok = sk->sack_ok = sk->wscale_ok = false;
+	sk->snd_wscale = sk->rcv_wscale = 0;
+	sk->srtt_us = sk->rttvar_us = sk->backoff = 0;
+	sk->mss_clamp = 0;
+	sk->err = sk->err_soft = 0;
+	sk->retransmits = sk->probes_out = 0;
+	sk->events = 0;
+	list_del(&sk->event_node);
+	tcp_timers_init(sk);
+}
