@@ -220,19 +220,23 @@ static uint64_t next_deadline(const struct daemon *d)
 	return stack < own ? stack : own;
 }
 
+void daemon_turn(struct daemon *d)
+{
+	loop_wait(&d->loop, next_deadline(d));
+	daemon_count(d, XtcpdWakeups);
+	stack_advance(d->stack, d->loop.now_us);
+	timer_wheel_advance(&d->loop.wheel, d->loop.now_us, d);
+	loop_dispatch(&d->loop);
+	settle(d);
+	linger_run(d);
+	sockets_reap(d);
+}
+
 void daemon_run(struct daemon *d)
 {
 	d->busy = true; /* what starting left to do */
-	while (!d->stopping) {
-		loop_wait(&d->loop, next_deadline(d));
-		daemon_count(d, XtcpdWakeups);
-		stack_advance(d->stack, d->loop.now_us);
-		timer_wheel_advance(&d->loop.wheel, d->loop.now_us, d);
-		loop_dispatch(&d->loop);
-		settle(d);
-		linger_run(d);
-		sockets_reap(d);
-	}
+	while (!d->stopping)
+		daemon_turn(d);
 }
 
 /* --- stop */

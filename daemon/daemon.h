@@ -70,6 +70,7 @@ struct daemon {
 
 int daemon_start(struct daemon *d); /* 0, or -1 with the reason logged */
 void daemon_run(struct daemon *d);  /* until SIGTERM or SIGINT */
+void daemon_turn(struct daemon *d); /* one turn; sleeps first unless there is work (busy) */
 void daemon_stop(struct daemon *d);
 
 static inline void daemon_count(struct daemon *d, enum daemon_counter c)

@@ -15,6 +15,7 @@ static Suite *(*const suites[])(void) = {
 	fuzz_suite,
 	config_suite,
 	daemon_suite,
+	sockets_suite,
 	output_suite,
 	recovery_suite,
 	lossy_suite,

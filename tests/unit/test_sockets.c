@@ -1,0 +1,815 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs' sockets in xtcpd, without a TAP: the daemon's own code runs in this process, its turns
+ * are taken by hand, and both ends of each connection are sockets of one stack, which talks to
+ * itself over 127.0.0.1. What is asserted is what a program sees of its descriptor.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/accept_push.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/rpc_record.h"
+#include "daemon/socket.h"
+#include "tests/unit/suites.h"
+
+#define PAD_BYTES 60000
+
+static struct daemon d;
+static char dir[64];
+
+static bool no_link(void *ctx, const struct frame_out *f)
+{
+	(void)ctx;
+	(void)f;
+	return true;
+}
+
+static void setup(void)
+{
+	static const struct stack_ops ops = {.transmit = no_link, .accept_unread = accept_unread};
+	struct stack_config config = {.mac = {{2, 0, 0, 0, 0, 1}},
+				      .mtu_bytes = 1500,
+				      .tso_max_bytes = 65000,
+				      .tx_csum_offload = true,
+				      .pkt_limit_bytes = 64 << 20,
+				      .seed = {7}};
+
+	memset(&d, 0, sizeof(d));
+	d.tap.source.fd = d.signals.fd = -1;
+	strcpy(dir, "/tmp/xtcp-test-sockets.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	config_defaults(&d.config);
+	snprintf(d.config.path, sizeof(d.config.path), "%s/x.sock", dir);
+	d.identity.uid = getuid();
+	d.socket_gid = getgid();
+	ck_assert_int_eq(loop_init(&d.loop), 0);
+	ck_assert_int_eq(sockets_init(&d), 0);
+	ck_assert_int_eq(tombstones_init(&d.tombstones, 64), 0);
+	ck_assert_int_eq(tombstones_init(&d.ghosts, 64), 0);
+	d.stack = stack_create(&config, &ops, &d, d.loop.now_us);
+	ck_assert_ptr_nonnull(d.stack);
+	ck_assert_int_eq(stack_addr_add(d.stack, 10u << 24 | 2, 24), 0);
+	ck_assert_int_eq(rpc_server_start(&d), 0);
+	log_set_level(LOG_ERR);
+}
+
+static void teardown(void)
+{
+	daemon_stop(&d);
+	rmdir(dir);
+}
+
+/* Turns until nothing has happened for one: never sleeps. */
+static void run(void)
+{
+	for (int quiet = 0, i = 0; quiet < 2 && i < 10000; i++) {
+		d.busy = true;
+		daemon_turn(&d);
+		quiet = d.busy ? 0 : quiet + 1;
+	}
+}
+
+/* Turns, sleeping as the daemon does, until the descriptor is ready for `events`. */
+static void run_until(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	uint64_t limit = loop_clock_us() + 20000000;
+
+	d.busy = true;
+	while (poll(&p, 1, 0) == 0) {
+		ck_assert_uint_lt(loop_clock_us(), limit);
+		daemon_turn(&d);
+	}
+}
+
+/* --- a program's side of the wire */
+
+static void send_request(int to, const struct rpc_request *req, int f)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
+	struct iovec iov = {(void *)req, sizeof(*req)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &f, sizeof(f));
+	ck_assert_int_eq((int)sendmsg(to, &msg, MSG_NOSIGNAL), (int)sizeof(*req));
+}
+
+static struct rpc_request request(uint16_t type)
+{
+	return (struct rpc_request){.magic = RPC_MAGIC, .version = RPC_VERSION, .type = type};
+}
+
+static void connect_path(int fd)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", d.config.path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+}
+
+static int new_socket(void)
+{
+	static int serial;
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int n = snprintf(sun.sun_path + 1, sizeof(sun.sun_path) - 1, RPC_MARK "unit/%d/%d",
+			 (int)getpid(), serial++);
+	int f = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(bind(f, (struct sockaddr *)&sun,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)),
+			 0);
+	return f;
+}
+
+static int attached(void)
+{
+	struct rpc_request req = request(RPC_ATTACH);
+	int f = new_socket();
+	connect_path(f);
+	send_request(f, &req, f);
+	run();
+	return f;
+}
+
+static struct rpc_reply ask(int f, const struct rpc_request *req)
+{
+	struct rpc_reply reply = {.error = -1};
+	int q = socket(AF_UNIX, SOCK_STREAM, 0);
+	connect_path(q);
+	send_request(q, req, f);
+	run();
+	ck_assert_int_eq((int)recv(q, &reply, sizeof(reply), MSG_DONTWAIT), (int)sizeof(reply));
+	ck_assert_uint_eq(reply.magic, RPC_MAGIC);
+	ck_assert_uint_eq(reply.type, req->type);
+	close(q);
+	return reply;
+}
+
+static int ask_error(int f, uint16_t type)
+{
+	struct rpc_request req = request(type);
+	return ask(f, &req).error;
+}
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static void write_padding(int f)
+{
+	static char pad[PAD_BYTES];
+	ck_assert_int_eq((int)send(f, pad, sizeof(pad), MSG_NOSIGNAL), (int)sizeof(pad));
+}
+
+static int listening(uint16_t *port, int backlog)
+{
+	struct rpc_request req = request(RPC_BIND);
+	int f = attached();
+	req.addr = loopback(0);
+	struct rpc_reply reply = ask(f, &req);
+	ck_assert_int_eq(reply.error, 0);
+	*port = ntohs(reply.addr.sin_port);
+	ck_assert_uint_ne(*port, 0);
+	req = request(RPC_LISTEN);
+	req.arg = backlog;
+	req.pad_bytes = PAD_BYTES;
+	write_padding(f);
+	ck_assert_int_eq(ask(f, &req).error, 0);
+	return f;
+}
+
+static int connecting(uint16_t port)
+{
+	struct rpc_request req = request(RPC_CONNECT);
+	int f = new_socket();
+	connect_path(f);
+	req.addr = loopback(port);
+	req.addr_len = sizeof(req.addr);
+	req.pad_bytes = PAD_BYTES;
+	send_request(f, &req, f);
+	write_padding(f);
+	return f;
+}
+
+static int take(int listener, struct rpc_accept *record)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {record, sizeof(*record)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	int fd = -1;
+
+	if (recvmsg(listener, &msg, MSG_DONTWAIT) != sizeof(*record))
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+/* A connection: the client's descriptor and the accepted one. */
+static void connection(int *listener, int *client, int *server)
+{
+	uint16_t port;
+	struct rpc_accept record;
+	*listener = listening(&port, 16);
+	*client = connecting(port);
+	run();
+	*server = take(*listener, &record);
+	ck_assert_int_ge(*server, 0);
+}
+
+static short polled(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI};
+	poll(&p, 1, 0);
+	return p.revents;
+}
+
+static void close_all(int a, int b, int c)
+{
+	close(a);
+	close(b);
+	close(c);
+	run();
+	ck_assert_uint_eq(d.sockets.count, 0);
+	ck_assert(list_empty(&d.sockets.users));
+}
+
+/* --- names, options and their errors */
+
+START_TEST(a_socket_is_bound_and_named)
+{
+	struct rpc_request req = request(RPC_BIND);
+	int f = attached(), g = attached();
+	req.addr = loopback(4711);
+	ck_assert_int_eq(ask(f, &req).error, 0);
+	ck_assert_int_eq(ask(f, &req).error, EINVAL); /* bound already */
+	ck_assert_int_eq(ask(g, &req).error, EADDRINUSE);
+	req.addr.sin_addr.s_addr = htonl(0xc0000201);
+	ck_assert_int_eq(ask(g, &req).error, EADDRNOTAVAIL);
+	req.addr.sin_family = AF_INET6;
+	ck_assert_int_eq(ask(g, &req).error, EAFNOSUPPORT);
+	req = request(RPC_GETNAME);
+	ck_assert_uint_eq(ntohs(ask(f, &req).addr.sin_port), 4711);
+	ck_assert_int_eq(ask_error(f, RPC_GETPEER), ENOTCONN);
+	close(g);
+	close_all(f, -1, -1);
+}
+END_TEST
+
+START_TEST(a_program_without_the_right_gets_no_low_port)
+{
+	struct rpc_request req = request(RPC_BIND);
+	int f = attached();
+	stack_sysctls(d.stack)->ip_unprivileged_port_start = 1024;
+	req.addr = loopback(80);
+	ck_assert_int_eq(ask(f, &req).error, getuid() == 0 ? 0 : EACCES);
+	close_all(f, -1, -1);
+}
+END_TEST
+
+START_TEST(options_are_the_stacks)
+{
+	struct rpc_request req = request(RPC_SETSOCKOPT);
+	int on = 1, f = attached();
+	req.level = SOL_SOCKET;
+	req.name = SO_REUSEADDR;
+	req.flags = RPC_FLAG_REPLY;
+	req.value_len = sizeof(on);
+	memcpy(req.value, &on, sizeof(on));
+	ck_assert_int_eq(ask(f, &req).error, 0);
+	req.name = 9999;
+	ck_assert_int_eq(ask(f, &req).error, ENOPROTOOPT);
+	req = request(RPC_GETSOCKOPT);
+	req.level = SOL_SOCKET;
+	req.name = SO_REUSEADDR;
+	req.value_len = sizeof(on);
+	struct rpc_reply reply = ask(f, &req);
+	ck_assert_int_eq(reply.error, 0);
+	ck_assert_uint_eq(reply.value_len, sizeof(on));
+	memcpy(&on, reply.value, sizeof(on));
+	ck_assert_int_eq(on, 1);
+	close_all(f, -1, -1);
+}
+END_TEST
+
+/* --- connections */
+
+START_TEST(a_connection_is_accepted_without_a_request)
+{
+	struct rpc_accept record;
+	uint16_t port;
+	int l = listening(&port, 16);
+	ck_assert_int_eq(polled(l), 0); /* the padding is unread: a listener is never writable */
+	int c = connecting(port);
+	ck_assert_int_eq(polled(c), 0);
+	run();
+	ck_assert_int_eq(polled(l), POLLIN);
+	ck_assert_int_eq(polled(c), POLLOUT);
+	int s = take(l, &record);
+	ck_assert_int_ge(s, 0);
+	ck_assert_uint_eq(record.id, 0);
+	ck_assert_uint_eq(ntohs(record.local.sin_port), port);
+	struct rpc_request req = request(RPC_GETNAME);
+	ck_assert_uint_eq(ask(c, &req).addr.sin_port, record.remote.sin_port);
+
+	struct sockaddr_un sun;
+	struct rpc_name name;
+	socklen_t len = sizeof(sun);
+	ck_assert_int_eq(getsockname(s, (struct sockaddr *)&sun, &len), 0);
+	memcpy(&name, sun.sun_path + 1, sizeof(name));
+	ck_assert_str_eq(name.mark, RPC_NAME_MARK);
+	ck_assert_uint_eq(name.remote.sin_port, record.remote.sin_port);
+	ck_assert_uint_eq(name.local.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	close_all(l, c, s);
+}
+END_TEST
+
+START_TEST(a_refused_connection_shows_its_error)
+{
+	int c = connecting(9);
+	run();
+	ck_assert_int_eq(polled(c), POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), ECONNREFUSED);
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), 0);
+	close_all(c, -1, -1);
+}
+END_TEST
+
+START_TEST(no_route_is_told_like_any_other_failure)
+{
+	struct rpc_request req = request(RPC_CONNECT);
+	int f = attached();
+	req.addr = loopback(9);
+	req.addr.sin_addr.s_addr = htonl(0xc0000201);
+	req.addr_len = sizeof(req.addr);
+	send_request(f, &req, f); /* after ATTACH, on the same connection */
+	run();
+	ck_assert_int_eq(ask_error(f, RPC_GETERR), ENETUNREACH);
+	close_all(f, -1, -1);
+}
+END_TEST
+
+static void fill(uint8_t *p, size_t n, size_t from)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)((from + i) * 2654435761u >> 13);
+}
+
+/* Sends `total` bytes of the pattern from a to b, in steps as both take them. */
+static void stream(int a, int b, size_t total)
+{
+	static uint8_t out[50000], in[70000], want[70000];
+	size_t sent = 0, got = 0;
+
+	for (int idle = 0; got < total; idle++) {
+		ck_assert_int_lt(idle, 1000);
+		size_t n = total - sent < sizeof(out) ? total - sent : sizeof(out);
+		fill(out, n, sent);
+		ssize_t w = n ? send(a, out, n, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+		if (w > 0) {
+			sent += (size_t)w;
+			idle = 0;
+		}
+		run();
+		ssize_t r = recv(b, in, sizeof(in), MSG_DONTWAIT);
+		if (r <= 0)
+			continue;
+		fill(want, (size_t)r, got);
+		ck_assert(memcmp(in, want, (size_t)r) == 0);
+		got += (size_t)r;
+		idle = 0;
+	}
+	ck_assert_uint_eq(got, total);
+}
+
+START_TEST(bytes_arrive_unchanged_both_ways)
+{
+	int l, c, s;
+	connection(&l, &c, &s);
+	stream(c, s, 8 << 20);
+	stream(s, c, 8 << 20);
+	close_all(l, c, s);
+}
+END_TEST
+
+START_TEST(a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost)
+{
+	static uint8_t chunk[32768], in[65536], want[65536];
+	size_t sent = 0, got = 0;
+	int l, c, s;
+	connection(&l, &c, &s);
+	for (int idle = 0; idle < 50;) {
+		fill(chunk, sizeof(chunk), sent);
+		ssize_t n = send(c, chunk, sizeof(chunk), MSG_DONTWAIT | MSG_NOSIGNAL);
+		idle = n > 0 ? 0 : idle + 1;
+		sent += n > 0 ? (size_t)n : 0;
+		run();
+		ck_assert_uint_lt(sent, 64 << 20); /* buffers are finite */
+	}
+	ck_assert_int_eq(shutdown(c, SHUT_WR), 0);
+	for (int idle = 0; idle < 1000; idle++) {
+		ssize_t n = recv(s, in, sizeof(in), MSG_DONTWAIT);
+		if (n == 0)
+			break;
+		if (n > 0) {
+			fill(want, (size_t)n, got);
+			ck_assert(memcmp(in, want, (size_t)n) == 0);
+			got += (size_t)n;
+			idle = 0;
+		}
+		run_until(s, POLLIN);
+	}
+	ck_assert_uint_eq(got, sent);
+	close_all(l, c, s);
+}
+END_TEST
+
+START_TEST(a_half_close_is_one)
+{
+	char buf[16];
+	int l, c, s;
+	connection(&l, &c, &s);
+	ck_assert_int_eq((int)send(c, "ask", 3, 0), 3);
+	shutdown(c, SHUT_WR);
+	run();
+	ck_assert_int_eq((int)recv(s, buf, sizeof(buf), 0), 3);
+	ck_assert_int_eq((int)recv(s, buf, sizeof(buf), 0), 0);
+	ck_assert_int_eq(polled(s), POLLIN | POLLOUT | POLLRDHUP);
+	ck_assert_int_eq((int)send(s, "answer", 6, 0), 6);
+	run();
+	ck_assert_int_eq((int)recv(c, buf, sizeof(buf), 0), 6);
+	ck_assert_int_eq((int)recv(c, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	close(s);
+	run();
+	ck_assert_int_eq((int)recv(c, buf, sizeof(buf), 0), 0);
+	close_all(l, c, -1);
+}
+END_TEST
+
+START_TEST(bytes_written_before_close_arrive)
+{
+	char buf[16];
+	int l, c, s;
+	connection(&l, &c, &s);
+	ck_assert_int_eq((int)send(s, "bye", 3, 0), 3);
+	close(s);
+	run();
+	ck_assert_int_eq((int)recv(c, buf, sizeof(buf), 0), 3);
+	ck_assert_int_eq((int)recv(c, buf, sizeof(buf), 0), 0);
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), 0);
+	close_all(l, c, -1);
+}
+END_TEST
+
+START_TEST(closing_with_bytes_unread_resets)
+{
+	int l, c, s;
+	connection(&l, &c, &s);
+	ck_assert_int_eq((int)send(c, "unread", 6, 0), 6);
+	run();
+	close(s);
+	run();
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), ECONNRESET);
+	close_all(l, c, -1);
+}
+END_TEST
+
+START_TEST(bytes_for_a_program_that_is_gone_reset)
+{
+	int l, c, s;
+	connection(&l, &c, &s);
+	close(s);
+	run();
+	ck_assert_int_eq((int)send(c, "hello?", 6, MSG_NOSIGNAL), 6);
+	run();
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), EPIPE); /* a RST in CLOSE_WAIT, as Linux says */
+	close_all(l, c, -1);
+}
+END_TEST
+
+START_TEST(linger_zero_resets_even_though_it_is_closed_at_once)
+{
+	struct rpc_request req = request(RPC_SETSOCKOPT);
+	struct linger zero = {.l_onoff = 1};
+	int l, c, s, q = socket(AF_UNIX, SOCK_STREAM, 0);
+	connection(&l, &c, &s);
+	req.level = SOL_SOCKET;
+	req.name = SO_LINGER;
+	req.value_len = sizeof(zero);
+	memcpy(req.value, &zero, sizeof(zero));
+	connect_path(q);
+	send_request(q, &req, s); /* not waited for */
+	close(q);
+	close(s);
+	run();
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), ECONNRESET);
+	close_all(l, c, -1);
+}
+END_TEST
+
+static int send_linger(int f, int seconds)
+{
+	struct rpc_request req = request(RPC_LINGER);
+	int q = socket(AF_UNIX, SOCK_STREAM, 0);
+	req.arg = seconds;
+	connect_path(q);
+	send_request(q, &req, f);
+	return q;
+}
+
+START_TEST(a_close_that_lingers_waits_for_the_fins_ack)
+{
+	struct rpc_reply reply;
+	int l, c, s;
+	connection(&l, &c, &s);
+	ck_assert_int_eq((int)send(s, "last words", 10, 0), 10);
+	int q = send_linger(s, 5);
+	run();
+	ck_assert_int_eq((int)recv(q, &reply, sizeof(reply), MSG_DONTWAIT), -1);
+	close(s);
+	shutdown(q, SHUT_WR);
+	run_until(q, POLLIN);
+	ck_assert_int_eq((int)recv(q, &reply, sizeof(reply), 0), (int)sizeof(reply));
+	ck_assert_int_eq(reply.error, 0);
+	close(q);
+	close_all(l, c, -1);
+}
+END_TEST
+
+START_TEST(a_close_that_is_not_the_last_does_not_linger)
+{
+	char buf[4];
+	int l, c, s;
+	connection(&l, &c, &s);
+	int other = dup(s), q = send_linger(s, 30);
+	close(s);
+	shutdown(q, SHUT_WR);
+	run();
+	ck_assert_int_eq((int)recv(q, buf, sizeof(buf), MSG_DONTWAIT), 4);
+	close(q);
+	ck_assert_int_eq((int)send(c, "on", 2, 0), 2); /* the connection goes on */
+	run();
+	ck_assert_int_eq((int)recv(other, buf, sizeof(buf), 0), 2);
+	close_all(l, c, other);
+}
+END_TEST
+
+START_TEST(urgent_data_passes_both_ways)
+{
+	char buf[16];
+	int l, c, s;
+	connection(&l, &c, &s);
+	ck_assert_int_eq((int)send(c, "ab", 2, 0), 2);
+	ck_assert_int_eq((int)send(c, "!", 1, MSG_OOB), 1);
+	run();
+	ck_assert_int_eq((int)send(c, "cd", 2, 0), 2);
+	run();
+	ck_assert_int_eq(polled(s) & POLLPRI, POLLPRI);
+	ck_assert_int_eq((int)recv(s, buf, 1, MSG_OOB), 1);
+	ck_assert_int_eq(buf[0], '!');
+	ck_assert_int_eq((int)recv(s, buf, sizeof(buf), 0), 2);
+	ck_assert_int_eq(memcmp(buf, "ab", 2), 0);
+	ck_assert_int_eq((int)recv(s, buf, sizeof(buf), 0), 2);
+	ck_assert_int_eq(memcmp(buf, "cd", 2), 0);
+	close_all(l, c, s);
+}
+END_TEST
+
+/* --- listeners */
+
+START_TEST(what_is_not_taken_counts_against_the_backlog)
+{
+	enum { BACKLOG = 2, CLIENTS = 8 };
+	struct rpc_accept record;
+	uint16_t port;
+	int l = listening(&port, BACKLOG), c[CLIENTS], established = 0;
+	for (int i = 0; i < CLIENTS; i++) {
+		c[i] = connecting(port);
+		run();
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		established += take(l, &record) >= 0;
+	ck_assert_int_eq(established, BACKLOG + 1);
+	for (int i = 0; i < CLIENTS; i++)
+		close(c[i]);
+	close(l);
+	run();
+}
+END_TEST
+
+START_TEST(connections_nobody_took_are_reset_with_their_listener)
+{
+	struct rpc_accept record;
+	uint16_t port;
+	int l = listening(&port, 16), c[4];
+	for (int i = 0; i < 4; i++) {
+		c[i] = connecting(port);
+		run();
+	}
+	int taken = take(l, &record);
+	ck_assert_uint_eq(record.id, 0);
+	close(l);
+	run();
+	for (int i = 1; i < 4; i++)
+		ck_assert_int_eq(ask_error(c[i], RPC_GETERR), ECONNRESET);
+	ck_assert_uint_eq(d.counter[XtcpdAcceptsUntaken], 3);
+	char buf[4]; /* the first goes on */
+	ck_assert_int_eq((int)send(c[0], "hi", 2, 0), 2);
+	run();
+	ck_assert_int_eq((int)recv(taken, buf, sizeof(buf), 0), 2);
+	for (int i = 0; i < 4; i++)
+		close(c[i]);
+	close_all(taken, -1, -1);
+}
+END_TEST
+
+START_TEST(a_port_is_free_once_its_listener_is_gone)
+{
+	struct rpc_request req = request(RPC_BIND);
+	uint16_t port;
+	int l = listening(&port, 16), f = attached();
+	req.addr = loopback(port);
+	ck_assert_int_eq(ask(f, &req).error, EADDRINUSE);
+	close(l);
+	run();
+	ck_assert_int_eq(ask(f, &req).error, 0);
+	close_all(f, -1, -1);
+}
+END_TEST
+
+START_TEST(shutdown_of_a_listener_ends_its_accept)
+{
+	char byte;
+	uint16_t port;
+	int l = listening(&port, 16);
+	ck_assert_int_eq(ask_error(l, RPC_UNLISTEN), 0);
+	ck_assert_int_eq((int)recv(l, &byte, 1, MSG_DONTWAIT), 0);
+	int c = connecting(port);
+	run();
+	ck_assert_int_eq(ask_error(c, RPC_GETERR), ECONNREFUSED);
+	close_all(l, c, -1);
+}
+END_TEST
+
+/* --- bad behaviour */
+
+/* Sends this on a connection of its own: it must be cut off, and a good socket must not notice. */
+static void expect_cut_off(const struct rpc_request *req, size_t len, int f)
+{
+	char byte;
+	int q = socket(AF_UNIX, SOCK_STREAM, 0), good = attached();
+	connect_path(q);
+	if (f >= 0)
+		send_request(q, req, f);
+	else
+		ck_assert_int_eq((int)send(q, req, len, MSG_NOSIGNAL), (int)len);
+	run();
+	ssize_t n = recv(q, &byte, 1, MSG_DONTWAIT);
+	ck_assert(n == 0 || (n < 0 && errno == ECONNRESET));
+	close(q);
+	struct rpc_request name = request(RPC_GETNAME);
+	ck_assert_int_eq(ask(good, &name).error, 0);
+	close(good);
+	run();
+}
+
+START_TEST(bad_records_are_cut_off_and_counted)
+{
+	struct rpc_request req = request(RPC_GETNAME);
+	int f = attached();
+	expect_cut_off(&req, sizeof(req) - 1, -1);
+	expect_cut_off(&req, 1, -1);
+	expect_cut_off(&req, sizeof(req), -1); /* no descriptor */
+	req.magic++;
+	expect_cut_off(&req, sizeof(req), f);
+	req = request(RPC_TYPE_MAX);
+	expect_cut_off(&req, sizeof(req), f);
+	req = request(RPC_GETNAME);
+	expect_cut_off(&req, sizeof(req), STDERR_FILENO);
+	req = request(RPC_ATTACH); /* f is not that connection */
+	expect_cut_off(&req, sizeof(req), f);
+	ck_assert_uint_eq(d.counter[XtcpdRpcBad], 7);
+	close_all(f, -1, -1);
+}
+END_TEST
+
+START_TEST(junk_after_attach_ends_that_socket_alone)
+{
+	char byte;
+	uint32_t magic = RPC_MAGIC;
+	int f = attached(), g = attached();
+	ck_assert_int_eq((int)send(f, &magic, sizeof(magic), 0), (int)sizeof(magic));
+	run();
+	ck_assert_int_eq((int)recv(f, &byte, 1, MSG_DONTWAIT), 0);
+	ck_assert_int_eq(ask_error(g, RPC_GETNAME), 0);
+	close_all(f, g, -1);
+}
+END_TEST
+
+START_TEST(a_client_that_says_nothing_is_cut_off_in_time)
+{
+	char byte;
+	int q = socket(AF_UNIX, SOCK_STREAM, 0);
+	connect_path(q);
+	run();
+	ck_assert_uint_eq(d.rpc.pending_count, 1);
+	d.loop.now_us += RPC_TIMEOUT_US + 2000;
+	timer_wheel_advance(&d.loop.wheel, d.loop.now_us, &d);
+	ck_assert_uint_eq(d.rpc.pending_count, 0);
+	ck_assert_uint_eq(d.counter[XtcpdRpcTimeouts], 1);
+	ck_assert_int_eq((int)recv(q, &byte, 1, MSG_DONTWAIT), 0);
+	close(q);
+}
+END_TEST
+
+START_TEST(a_users_sockets_are_limited)
+{
+	d.config.max_per_user = 2;
+	int f = attached(), g = attached(), h = attached();
+	ck_assert_int_eq(ask_error(f, RPC_GETNAME), 0);
+	ck_assert_int_eq(ask_error(g, RPC_GETNAME), 0);
+	ck_assert_int_eq(ask_error(h, RPC_GETERR), ENOBUFS);
+	close_all(f, g, h);
+}
+END_TEST
+
+START_TEST(a_socket_never_attached_is_not_connected)
+{
+	int f = new_socket();
+	ck_assert_int_eq(ask_error(f, RPC_GETNAME), ENOTCONN);
+	ck_assert_int_eq(ask_error(f, RPC_GETERR), 0);
+	ck_assert_uint_eq(d.counter[XtcpdRpcUnknownSocket], 2);
+	close(f);
+}
+END_TEST
+
+Suite *sockets_suite(void)
+{
+	Suite *s = suite_create("sockets");
+	TCase *t = tcase_create("names and options");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_socket_is_bound_and_named);
+	tcase_add_test(t, a_program_without_the_right_gets_no_low_port);
+	tcase_add_test(t, options_are_the_stacks);
+	suite_add_tcase(s, t);
+	t = tcase_create("connections");
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_connection_is_accepted_without_a_request);
+	tcase_add_test(t, a_refused_connection_shows_its_error);
+	tcase_add_test(t, no_route_is_told_like_any_other_failure);
+	tcase_add_test(t, bytes_arrive_unchanged_both_ways);
+	tcase_add_test(t, a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost);
+	tcase_add_test(t, a_half_close_is_one);
+	tcase_add_test(t, bytes_written_before_close_arrive);
+	tcase_add_test(t, closing_with_bytes_unread_resets);
+	tcase_add_test(t, bytes_for_a_program_that_is_gone_reset);
+	tcase_add_test(t, linger_zero_resets_even_though_it_is_closed_at_once);
+	tcase_add_test(t, a_close_that_lingers_waits_for_the_fins_ack);
+	tcase_add_test(t, a_close_that_is_not_the_last_does_not_linger);
+	tcase_add_test(t, urgent_data_passes_both_ways);
+	suite_add_tcase(s, t);
+	t = tcase_create("listeners");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, what_is_not_taken_counts_against_the_backlog);
+	tcase_add_test(t, connections_nobody_took_are_reset_with_their_listener);
+	tcase_add_test(t, a_port_is_free_once_its_listener_is_gone);
+	tcase_add_test(t, shutdown_of_a_listener_ends_its_accept);
+	suite_add_tcase(s, t);
+	t = tcase_create("bad behaviour");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, bad_records_are_cut_off_and_counted);
+	tcase_add_test(t, junk_after_attach_ends_that_socket_alone);
+	tcase_add_test(t, a_client_that_says_nothing_is_cut_off_in_time);
+	tcase_add_test(t, a_users_sockets_are_limited);
+	tcase_add_test(t, a_socket_never_attached_is_not_connected);
+	suite_add_tcase(s, t);
+	return s;
+}
