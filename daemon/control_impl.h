@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the control socket share: a call, its answer, the table of commands.
+ *
+ * A command returns its document at once or, where that would keep the loop for too long, leaves a
+ * stream in the call: the document is then made piece by piece, each piece when the client has
+ * taken the one before.
+ */
+#ifndef XTCP_DAEMON_CONTROL_IMPL_H
+#define XTCP_DAEMON_CONTROL_IMPL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/daemon.h"
+
+#define CONTROL_LINE_MAX 1024 /* bytes of a request, its newline not counted */
+#define CONTROL_WORDS_MAX 64
+
+/* Bytes on their way to a client. */
+struct control_buffer {
+	char *data;
+	size_t sent, len, cap;
+	bool failed; /* memory was short: what is there is not whole */
+};
+
+struct control_stream {
+	/* Appends the next piece; false: that was the last. */
+	bool (*next)(struct control_stream *s, struct control_buffer *out);
+	void (*free)(struct control_stream *s);
+};
+
+struct control_call {
+	struct daemon *d;
+	int argc;
+	char *argv[CONTROL_WORDS_MAX]; /* argv[0]: the command */
+	bool may_change;
+	struct control_stream *stream; /* set by a command that returns NULL */
+};
+
+struct control_command {
+	const char *name, *usage, *summary;
+	json_t *(*run)(struct control_call *call);
+};
+
+extern const struct control_command control_commands[]; /* ends with a NULL name */
+
+/* --- control_call.c */
+/* Carries out one request. The answer is in *out, or the beginning of it, with *stream set. */
+void control_execute(struct daemon *d, char *line, bool may_change, struct control_buffer *out,
+		     struct control_stream **stream);
+json_t *control_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* NULL, or the error that says who may change what. */
+json_t *control_refuse_change(const struct control_call *call);
+/* The error for words a command does not take. */
+json_t *control_usage(const struct control_call *call);
+json_t *control_done(void);
+
+/* --- control.c */
+/* Memory for answers that are made piece by piece is bounded for all clients together. */
+bool control_reserve(struct daemon *d, size_t bytes);
+void control_release(struct daemon *d, size_t bytes);
+
+/* --- control_json.c */
+void control_append(struct control_buffer *b, const char *data, size_t len);
+void control_append_json(struct control_buffer *b, const json_t *doc);
+void control_buffer_free(struct control_buffer *b);
+/* Adds value (owned from here on, NULL when memory is short) to an object. */
+void control_set(json_t *object, const char *key, json_t *value);
+void control_set_u64(json_t *object, const char *key, uint64_t value);
+void control_set_string(json_t *object, const char *key, const char *value);
+void control_set_v4(json_t *object, const char *key, uint32_t v4);
+void control_set_mac(json_t *object, const char *key, const struct mac_addr *mac);
+
+/* --- control_tcp_info.c */
+struct tcp_info;
+json_t *control_tcp_info(const struct tcp_info *info);
+
+/* --- control_ss_filter.c */
+struct ss_filter {
+	uint32_t states;		/* 1 << enum tcp_state */
+	int sport, dport;		/* -1: any */
+	struct config_address src, dst; /* prefix_len 0: any */
+	bool info;
+};
+/* From the words after "ss". NULL, or the error. */
+json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call);
+struct tcp_diag;
+bool ss_filter_takes(const struct ss_filter *f, const struct tcp_diag *d);
+const char *ss_state_name(unsigned state); /* as ss prints it: "ESTAB" */
+
+/* --- the commands, a file each */
+json_t *control_help(struct control_call *call);
+json_t *control_link(struct control_call *call);
+json_t *control_neigh(struct control_call *call);
+json_t *control_nstat(struct control_call *call);
+json_t *control_route(struct control_call *call);
+json_t *control_ss(struct control_call *call);
+json_t *control_status(struct control_call *call);
+json_t *control_sysctl(struct control_call *call);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `ss`: the sockets.
+ *
+ * Theory of operation: the table must not change while it is walked, and making JSON of a hundred
+ * thousand sockets would keep the loop for a second. So the walk only copies what is to be shown
+ * into a snapshot, and the document is made of it piece by piece as the client takes it.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/control_impl.h"
+#include "daemon/socket.h"
+#include "stack/tcp/tcp.h"
+
+#define PIECE_SOCKETS 32
+
+/* One socket, as it was. */
+struct ss_record {
+	struct sock_addr local, remote;
+	uint32_t recv_q, send_q, uid, retransmits;
+	uint64_t cookie; /* 0: no program's */
+	uint64_t timer_left_us;
+	const char *timer; /* NULL: none runs */
+	int32_t pid;
+	uint8_t state;
+	bool has_info;
+	char comm[16], congestion[16];
+};
+
+struct ss_stream {
+	struct control_stream stream;
+	struct daemon *d;
+	struct ss_filter filter;
+	struct ss_record *record;
+	struct tcp_info *info; /* beside the records, where it was asked for */
+	size_t count, cap, done, reserved_bytes;
+	int err;
+};
+
+/* --- the walk */
+
+static int grow(struct ss_stream *s)
+{
+	size_t cap = s->cap ? 2 * s->cap : 64;
+	size_t bytes = cap * (sizeof(*s->record) + (s->filter.info ? sizeof(*s->info) : 0));
+
+	if (!control_reserve(s->d, bytes - s->reserved_bytes))
+		return -ENOBUFS;
+	s->reserved_bytes = bytes;
+	struct ss_record *record = reallocarray(s->record, cap, sizeof(*record));
+	if (!record)
+		return -ENOMEM;
+	s->record = record;
+	if (s->filter.info) {
+		struct tcp_info *info = reallocarray(s->info, cap, sizeof(*info));
+		if (!info)
+			return -ENOMEM;
+		s->info = info;
+	}
+	s->cap = cap;
+	return 0;
+}
+
+static void copy_owner(struct ss_record *r, const struct xsocket *xs)
+{
+	if (!xs)
+		return;
+	r->cookie = xs->cookie;
+	r->pid = (int32_t)xs->pid;
+	memcpy(r->comm, xs->comm, sizeof(r->comm));
+	r->comm[sizeof(r->comm) - 1] = '\0';
+}
+
+static void copy_info(struct ss_stream *s, struct ss_record *r, const struct tcp_diag *diag)
+{
+	struct tcp_info *info = &s->info[s->count];
+	size_t len = sizeof(r->congestion);
+
+	memset(info, 0, sizeof(*info));
+	tcp_get_info(diag->sk, info);
+	/* Reading an option changes nothing; the pointer is const for the walk's sake. */
+	if (tcp_getsockopt((struct tcp_sock *)diag->sk, IPPROTO_TCP, TCP_CONGESTION, r->congestion,
+			   &len) < 0)
+		r->congestion[0] = '\0';
+	r->congestion[sizeof(r->congestion) - 1] = '\0';
+	r->has_info = true;
+}
+
+static bool take_socket(void *arg, const struct tcp_diag *diag)
+{
+	struct ss_stream *s = arg;
+	uint64_t now = stack_now_us(s->d->stack);
+
+	if (!ss_filter_takes(&s->filter, diag))
+		return true;
+	if (s->count == s->cap && (s->err = grow(s)) < 0)
+		return false;
+	struct ss_record *r = &s->record[s->count];
+	*r = (struct ss_record){
+	    .local = diag->local,
+	    .remote = diag->remote,
+	    .recv_q = diag->recv_q,
+	    .send_q = diag->send_q,
+	    .uid = diag->uid,
+	    .retransmits = diag->retransmits,
+	    .timer = diag->timer,
+	    .timer_left_us = diag->timer_expires_us > now ? diag->timer_expires_us - now : 0,
+	    .state = (uint8_t)diag->state,
+	};
+	copy_owner(r, diag->user);
+	if (s->filter.info && diag->sk)
+		copy_info(s, r, diag);
+	s->count++;
+	return true;
+}
+
+/* --- the document */
+
+static void set_address(json_t *row, const char *key, const struct ip_addr *a)
+{
+	control_set_v4(row, key, a->family == ADDR_IPV4 ? a->v4 : INADDR_ANY);
+}
+
+static void set_timer(json_t *row, const struct ss_record *r)
+{
+	json_t *timer = json_object();
+
+	control_set_string(timer, "name", r->timer);
+	control_set_u64(timer, "expires_ms", r->timer_left_us / 1000);
+	control_set_u64(timer, "retransmits", r->retransmits);
+	control_set(row, "timer", timer);
+}
+
+static void set_process(json_t *row, const struct ss_record *r)
+{
+	json_t *process = json_object();
+
+	control_set_string(process, "name", r->comm);
+	control_set_u64(process, "pid", (uint64_t)r->pid);
+	control_set(row, "process", process);
+	control_set_u64(row, "cookie", r->cookie);
+}
+
+static json_t *row_of(const struct ss_stream *s, size_t i)
+{
+	const struct ss_record *r = &s->record[i];
+	json_t *row = json_object();
+
+	control_set_string(row, "state", ss_state_name(r->state));
+	control_set_u64(row, "recv_q", r->recv_q);
+	control_set_u64(row, "send_q", r->send_q);
+	set_address(row, "local_address", &r->local.addr);
+	control_set_u64(row, "local_port", r->local.port);
+	set_address(row, "peer_address", &r->remote.addr);
+	control_set_u64(row, "peer_port", r->remote.port);
+	control_set_u64(row, "uid", r->uid);
+	if (r->cookie)
+		set_process(row, r);
+	if (r->timer)
+		set_timer(row, r);
+	if (r->has_info) {
+		control_set_string(row, "congestion", r->congestion);
+		control_set(row, "info", control_tcp_info(&s->info[i]));
+	}
+	return row;
+}
+
+static bool ss_next(struct control_stream *stream, struct control_buffer *out)
+{
+	struct ss_stream *s = container_of(stream, struct ss_stream, stream);
+	size_t end = s->count - s->done > PIECE_SOCKETS ? s->done + PIECE_SOCKETS : s->count;
+
+	if (s->done == 0)
+		control_append(out, "{\"sockets\":[", strlen("{\"sockets\":["));
+	for (; s->done < end; s->done++) {
+		json_t *row = row_of(s, s->done);
+		if (s->done)
+			control_append(out, ",", 1);
+		control_append_json(out, row);
+		json_decref(row);
+	}
+	if (s->done < s->count)
+		return true;
+	control_append(out, "]}\n", 3);
+	return false;
+}
+
+static void ss_free(struct control_stream *stream)
+{
+	struct ss_stream *s = container_of(stream, struct ss_stream, stream);
+
+	control_release(s->d, s->reserved_bytes);
+	free(s->record);
+	free(s->info);
+	free(s);
+}
+
+json_t *control_ss(struct control_call *call)
+{
+	struct ss_filter filter;
+	json_t *error = ss_filter_parse(&filter, call);
+
+	if (error)
+		return error;
+	struct ss_stream *s = calloc(1, sizeof(*s));
+	if (!s)
+		return control_error("ss: %s", strerror(ENOMEM));
+	s->stream = (struct control_stream){.next = ss_next, .free = ss_free};
+	s->d = call->d;
+	s->filter = filter;
+	tcp_for_each(call->d->stack, take_socket, s);
+	if (s->err) {
+		int err = s->err;
+		ss_free(&s->stream);
+		return control_error("ss: too many sockets for one answer (%s): ask for fewer, by "
+				     "state, sport, dport, src or dst",
+				     strerror(-err));
+	}
+	call->stream = &s->stream;
+	return NULL;
+}
