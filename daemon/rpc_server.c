@@ -3,15 +3,16 @@
  * Where programs knock: see rpc_server.h.
  *
  * A connection is read as soon as it is accepted, when its request is nearly always there; only if
- * it is not does it cost an epoll registration. "Ready" therefore means: accept everything, then
- * try every waiting connection in order.
+ * it is not does it have to wait. Those that wait have an epoll instance of their own, because
+ * before a new connection is read, all older ones whose request has come must be found: a program
+ * that waits for nothing (ATTACH, then SETSOCKOPT on another connection) relies on the order.
  */
 #include "daemon/rpc_server.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "daemon/credentials.h"
@@ -24,33 +25,37 @@
 #include "rpc/rpc.h"
 
 #define ACCEPT_RETRY_US 100000
+#define ACCEPT_MAX 512 /* in one go */
 
 struct rpc_conn {
 	struct list node;
-	struct loop_source source; /* registered once a first try found nothing */
 	struct daemon *d;
 	struct user_account *user;
 	struct ucred cred;
 	uint64_t deadline_us;
 	int fd;
+	bool ready;   /* worth a try */
+	bool waiting; /* in rpc_server.waiting */
 };
 
 /* --- listening */
 
-static void server_ready(struct loop_source *src, uint32_t events)
+static void path_ready(struct loop_source *src, uint32_t events)
 {
-	struct rpc_server *rpc = container_of(src, struct rpc_server, path);
-
 	(void)events;
-	rpc->ready = true;
+	container_of(src, struct rpc_server, path)->ready = true;
 }
 
 static void abstract_ready(struct loop_source *src, uint32_t events)
 {
-	struct rpc_server *rpc = container_of(src, struct rpc_server, abstract);
-
 	(void)events;
-	rpc->ready = true;
+	container_of(src, struct rpc_server, abstract)->ready = true;
+}
+
+static void waiting_ready(struct loop_source *src, uint32_t events)
+{
+	(void)events;
+	container_of(src, struct rpc_server, waiting)->ready = true;
 }
 
 static void set_accepting(struct daemon *d, bool on)
@@ -75,14 +80,15 @@ static void accept_pause(struct daemon *d)
 
 /* --- connections */
 
-static void conn_timeout(struct timer *t, void *ctx);
-
-static void conn_ready(struct loop_source *src, uint32_t events)
+static void conn_unwait(struct rpc_conn *conn)
 {
-	struct rpc_conn *conn = container_of(src, struct rpc_conn, source);
+	struct rpc_server *rpc = &conn->d->rpc;
 
-	(void)events;
-	conn->d->rpc.ready = true;
+	if (!conn->waiting)
+		return;
+	epoll_ctl(rpc->waiting.fd, EPOLL_CTL_DEL, conn->fd, NULL);
+	conn->waiting = false;
+	rpc->waiting_count--;
 }
 
 /* Its descriptor lives on with whoever has taken it, or is closed here. */
@@ -90,7 +96,7 @@ static void conn_free(struct rpc_conn *conn, bool close_fd)
 {
 	struct daemon *d = conn->d;
 
-	loop_remove(&d->loop, &conn->source);
+	conn_unwait(conn);
 	if (close_fd)
 		close(conn->fd);
 	list_del(&conn->node);
@@ -98,6 +104,37 @@ static void conn_free(struct rpc_conn *conn, bool close_fd)
 	conn->user->pending--;
 	sockets_user_put(conn->user);
 	list_add_head(&d->rpc.spare, &conn->node);
+}
+
+/* No request yet: it is watched until there is one. */
+static void conn_wait(struct rpc_conn *conn)
+{
+	struct rpc_server *rpc = &conn->d->rpc;
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = conn};
+
+	conn->ready = false;
+	if (conn->waiting)
+		return;
+	if (epoll_ctl(rpc->waiting.fd, EPOLL_CTL_ADD, conn->fd, &ev) < 0) {
+		conn_free(conn, true);
+		return;
+	}
+	conn->waiting = true;
+	rpc->waiting_count++;
+}
+
+/* Whose request has come? */
+static void find_ready(struct rpc_server *rpc)
+{
+	struct epoll_event ev[64];
+	int n = 64;
+
+	/* Level-triggered, and round-robin when there are more than fit. */
+	for (unsigned seen = 0; n == 64 && seen < rpc->waiting_count; seen += 64) {
+		n = epoll_wait(rpc->waiting.fd, ev, 64, 0);
+		for (int i = 0; i < n; i++)
+			((struct rpc_conn *)ev[i].data.ptr)->ready = true;
+	}
 }
 
 static struct rpc_conn *conn_alloc(struct rpc_server *rpc)
@@ -154,7 +191,7 @@ static bool conn_admit(struct daemon *d, int fd, bool abstract)
 	*conn = (struct rpc_conn){
 	    .d = d,
 	    .fd = fd,
-	    .source.fd = -1,
+	    .ready = true,
 	    .user = user,
 	    .cred = cred,
 	    .deadline_us = d->loop.now_us + RPC_TIMEOUT_US,
@@ -167,7 +204,11 @@ static bool conn_admit(struct daemon *d, int fd, bool abstract)
 
 static void accept_all(struct daemon *d, int listen_fd, bool abstract)
 {
-	while (d->rpc.pending_count < RPC_PENDING_MAX) {
+	for (int i = 0; d->rpc.pending_count < RPC_PENDING_MAX; i++) {
+		if (i == ACCEPT_MAX) {
+			d->rpc.ready = true; /* the rest in the next round */
+			return;
+		}
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			if (!conn_admit(d, fd, abstract)) {
@@ -193,13 +234,11 @@ static void conn_try(struct rpc_conn *conn)
 
 	rpc_receive(conn->fd, &req, &got);
 	if (got.len < 0 && (errno == EAGAIN || errno == EINTR)) {
-		if (conn->source.fd < 0 &&
-		    loop_add(&d->loop, &conn->source, conn->fd, EPOLLIN | EPOLLET, conn_ready) < 0)
-			conn_free(conn, true);
+		conn_wait(conn);
 		return;
 	}
 	if (got.len > 0 && rpc_request_valid(&req, got.len) && got.fds == 1 && got.cookie) {
-		loop_remove(&d->loop, &conn->source); /* whoever takes it may register it anew */
+		conn_unwait(conn);
 		struct rpc_call call = {
 		    .d = d,
 		    .req = &req,
@@ -229,47 +268,52 @@ void rpc_server_run(struct daemon *d)
 	rpc->ready = false;
 	if (rpc->path.fd < 0)
 		return;
-	accept_all(d, rpc->path.fd, false);
-	accept_all(d, rpc->abstract.fd, true);
-	list_for_each_safe (pos, &rpc->pending)
-		conn_try(container_of(pos, struct rpc_conn, node));
+	if (!timer_armed(&rpc->accept_timer)) {
+		accept_all(d, rpc->path.fd, false);
+		accept_all(d, rpc->abstract.fd, true);
+	}
+	if (rpc->waiting_count)
+		find_ready(rpc);
+	list_for_each_safe (pos, &rpc->pending) {
+		struct rpc_conn *conn = container_of(pos, struct rpc_conn, node);
+		if (conn->ready)
+			conn_try(conn);
+	}
 	arm_timeout(d);
 }
 
 /* --- start and stop */
 
-static int listen_failed(const char *what, int err)
+/* Takes the descriptor (or the error) whatever comes of it. */
+static int watch(struct daemon *d, struct loop_source *src, int fd, loop_fn *fn, const char *what)
 {
+	if (fd < 0)
+		return -1; /* the reason is logged */
+	int err = loop_add(&d->loop, src, fd, EPOLLIN, fn);
+	if (err == 0)
+		return 0;
 	log_error("cannot listen for programs: %s: %s", what, strerror(-err));
+	close(fd);
 	return -1;
 }
 
 int rpc_server_start(struct daemon *d)
 {
 	struct rpc_server *rpc = &d->rpc;
+	const char *path = d->config.path;
 
 	list_init(&rpc->pending);
 	list_init(&rpc->spare);
 	timer_init(&rpc->timeout, conn_timeout);
 	timer_init(&rpc->accept_timer, accept_again);
-	rpc->path.fd = rpc->abstract.fd = -1;
-	int fd = unix_listen(d->config.path, d->config.mode, d->identity.uid, d->socket_gid);
-	if (fd < 0)
+	rpc->path.fd = rpc->abstract.fd = rpc->waiting.fd = -1;
+	if (watch(d, &rpc->waiting, epoll_create1(EPOLL_CLOEXEC), waiting_ready, "epoll") < 0)
 		return -1;
-	int err = loop_add(&d->loop, &rpc->path, fd, EPOLLIN, server_ready);
-	if (err) {
-		close(fd);
-		return listen_failed(d->config.path, err);
-	}
-	fd = unix_listen_abstract(RPC_ABSTRACT_PREFIX, d->config.path);
-	if (fd < 0)
+	int fd = unix_listen(path, d->config.mode, d->identity.uid, d->socket_gid);
+	if (watch(d, &rpc->path, fd, path_ready, path) < 0)
 		return -1;
-	err = loop_add(&d->loop, &rpc->abstract, fd, EPOLLIN, abstract_ready);
-	if (err) {
-		close(fd);
-		return listen_failed("abstract name", err);
-	}
-	return 0;
+	fd = unix_listen_abstract(RPC_ABSTRACT_PREFIX, path);
+	return watch(d, &rpc->abstract, fd, abstract_ready, "abstract name");
 }
 
 static void stop_listening(struct daemon *d, struct loop_source *src)
@@ -293,6 +337,7 @@ void rpc_server_stop(struct daemon *d)
 	stop_listening(d, &rpc->abstract);
 	while (!list_empty(&rpc->pending))
 		conn_free(container_of(rpc->pending.next, struct rpc_conn, node), true);
+	stop_listening(d, &rpc->waiting);
 	list_for_each_safe (pos, &rpc->spare) {
 		list_del(pos);
 		free(container_of(pos, struct rpc_conn, node));

@@ -25,9 +25,10 @@ struct daemon;
 
 struct rpc_server {
 	struct loop_source path, abstract;
-	struct list pending; /* in order of arrival */
-	struct list spare;   /* connections' structs, kept for the next */
-	unsigned pending_count;
+	struct loop_source waiting; /* an epoll instance of the connections that wait */
+	struct list pending;	    /* in order of arrival */
+	struct list spare;	    /* connections' structs, kept for the next */
+	unsigned pending_count, waiting_count;
 	struct timer timeout;	   /* of the oldest */
 	struct timer accept_timer; /* listening again after descriptors ran out */
 	bool ready;		   /* something to accept or to read */
