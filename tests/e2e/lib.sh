@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # What the scenarios share. Sourced first; it gives each a scratch directory ($tmp), a laboratory
-# when it asks for one (lab_up), and clears up on the way out, whatever the way is. A scenario
+# when it asks for one (lab up), and clears up on the way out, whatever the way is. A scenario
 # fails by a command that fails, or by `fail`.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -64,11 +64,6 @@ contains() # WHAT TEXT PATTERN (grep -E)
 less() # WHAT NUMBER LIMIT
 {
 	[ "$2" -lt "$3" ] || fail "$1: $2 is not less than $3"
-}
-
-lab_up() # XTCPD-FLAG...
-{
-	scripts/lab up "$@"
 }
 
 # Starts a command in the background; its output goes to $tmp/NAME.log and its pid to $pid.

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# xtcpctl: what ss, nstat, neigh, route and link show is true and parses; a request typed by hand
+# over nc is answered as well; what cannot be is refused with status 1 and a reason.
+. "$(dirname "$0")/lib.sh"
+
+lab up
+dir=$(lab dir)
+start_run server "$python" -c "
+import socket, sys
+s = socket.create_server(('$stack', 7000), backlog=5)
+c, _ = s.accept()
+c.sendall(b'hello')
+print('accepted', flush=True)
+sys.stdin.read()
+c.recv(1)
+c.recv(1)
+"
+server=$pid
+wait_stack_port 7000
+cat >"$tmp/client.py" <<PY
+import socket
+held = [socket.create_connection(("$stack", 7000), timeout=10) for _ in range(3)]
+assert held[0].recv(5, socket.MSG_WAITALL) == b"hello"
+print("connected", flush=True)
+held[0].recv(1)
+PY
+start_peer client "$python" "$tmp/client.py"
+until_true 10 "connections" grep -q connected "$tmp/client.log"
+
+# A listener's Recv-Q is how many wait to be accepted, its Send-Q the backlog.
+queue()
+{
+	ctl ss -ltn | awk '/:7000 / { print $2, $3 }'
+}
+until_true 5 "two on the accept queue" eval '[ "$(queue)" = "2 5" ]'
+contains "ss -t" "$(ctl ss -tn)" "^ESTAB +[0-9]+ +[0-9]+ +$stack:7000 +$kernel:[0-9]+"
+contains "ss -tp" "$(ctl ss -tnp)" "pid=$server"
+contains "ss -ti" "$(ctl ss -tni)" "cubic|reno"
+contains "ss -a" "$(ctl ss -atn)" "LISTEN"
+contains "nstat" "$(ctl nstat -az)" "TcpPassiveOpens +[1-9]"
+contains "neigh" "$(ctl neigh)" "$kernel.*(REACHABLE|STALE|DELAY)"
+contains "route" "$(ctl route)" "10.77.0.0/24"
+contains "link" "$(ctl link)" "xtcp0.*mtu 1500|mtu 1500"
+for what in "ss -a" nstat neigh route link; do
+	# shellcheck disable=SC2086 # words on purpose
+	ctl --json $what | "$python" -m json.tool >/dev/null || fail "--json $what is no JSON"
+done
+for what in help "ss -a" nstat neigh route link; do
+	echo "$what" | nc -U -N -w 5 "$dir/control.sock" | "$python" -m json.tool >/dev/null ||
+		fail "'$what' by hand is not answered by JSON"
+done
+contains "nonsense by hand" "$(echo nonsense | nc -U -N -w 5 "$dir/control.sock")" '"error"'
+
+refused()
+{
+	local status=0
+	ctl "$@" >"$tmp/out" 2>&1 || status=$?
+	equal "status of xtcpctl $*" "$status" 1
+	[ -s "$tmp/out" ] || fail "xtcpctl $*: no reason"
+}
+refused no-such-command
+refused route add nonsense
+status=0
+"$BUILD/xtcpctl" --control "$tmp/nobody.sock" ss >"$tmp/out" 2>&1 || status=$?
+equal "status without a daemon" "$status" 1
+contains "without a daemon" "$(cat "$tmp/out")" "$tmp/nobody.sock"

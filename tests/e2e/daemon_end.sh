@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# xtcpd ends: on SIGTERM in order (connections are closed towards both sides, its files and its TAP
+# go), on SIGKILL the programs see their sockets end; a daemon that follows takes over the paths.
+. "$(dirname "$0")/lib.sh"
+
+cat >"$tmp/client.py" <<'PY'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7), timeout=10)
+s.sendall(b"hello")
+assert s.recv(5, socket.MSG_WAITALL) == b"hello"
+print("connected", flush=True)
+try:
+    rest = s.recv(1)
+    print("FIN" if rest == b"" else "data")
+except ConnectionResetError:
+    print("RST")
+PY
+connected() # NAME
+{
+	grep -q connected "$tmp/$1.log"
+}
+
+lab up
+dir=$(lab dir)
+read -r daemon <"$dir/xtcpd.pid"
+start_run echo_stack "$helper" echo "$stack" 7
+wait_stack_port 7
+start_peer outside "$python" "$tmp/client.py" "$stack"
+outside=$pid
+start_run inside "$python" "$tmp/client.py" "$stack"
+inside=$pid
+until_true 10 "connection" connected outside
+until_true 10 "connection" connected inside
+kill -TERM "$daemon"
+wait_end "$daemon" 10
+wait "$outside" || fail "the kernel's client: $(cat "$tmp/outside.log")"
+wait "$inside" || fail "the stack's client: $(cat "$tmp/inside.log")"
+contains "the kernel's client" "$(cat "$tmp/outside.log")" "^(FIN|RST)$"
+contains "the stack's client" "$(cat "$tmp/inside.log")" "^(FIN|RST)$"
+[ ! -e "$dir/xtcpd.sock" ] || fail "xtcpd.sock is left"
+[ ! -e "$dir/control.sock" ] || fail "control.sock is left"
+if peer ip link show xtcp0 >/dev/null 2>&1; then
+	fail "the TAP is left"
+fi
+lab down
+
+# SIGKILL: nothing can be said to the network, but programs must not hang, and the next one starts.
+lab up
+read -r daemon <"$dir/xtcpd.pid"
+start_run echo_stack2 "$helper" echo "$stack" 7
+wait_stack_port 7
+start_run inside2 "$python" "$tmp/client.py" "$stack"
+inside=$pid
+until_true 10 "connection" connected inside2
+kill -KILL "$daemon"
+wait_end "$daemon" 5
+wait "$inside" || fail "the stack's client: $(cat "$tmp/inside2.log")"
+start second scripts/lab peer "$BUILD/xtcpd" --socket "$dir/xtcpd.sock" --control "$dir/control.sock"
+until_true 10 "the second daemon" ctl link
+peer ping -c 1 -W 5 -q "$stack" >/dev/null || fail "the second daemon does not answer"
