@@ -52,16 +52,17 @@ for what in help "ss -a" nstat neigh route link; do
 done
 contains "nonsense by hand" "$(echo nonsense | nc -U -N -w 5 "$dir/control.sock")" '"error"'
 
-refused()
+refused() # STATUS ARGUMENT...
 {
-	local status=0
+	local wanted=$1 status=0
+	shift
 	ctl "$@" >"$tmp/out" 2>&1 || status=$?
-	equal "status of xtcpctl $*" "$status" 1
+	equal "status of xtcpctl $*" "$status" "$wanted"
 	[ -s "$tmp/out" ] || fail "xtcpctl $*: no reason"
 }
-refused no-such-command
-refused route add nonsense
+refused 2 no-such-command
+refused 1 route add nonsense
 status=0
-"$BUILD/xtcpctl" --control "$tmp/nobody.sock" ss >"$tmp/out" 2>&1 || status=$?
-equal "status without a daemon" "$status" 1
+"$BUILD/xtcpctl" --socket "$tmp/nobody.sock" ss >"$tmp/out" 2>&1 || status=$?
+equal "status without a daemon" "$status" 3
 contains "without a daemon" "$(cat "$tmp/out")" "$tmp/nobody.sock"

@@ -12,7 +12,7 @@ scripts/demo >"$tmp/demo.log" 2>&1 || fail "$(cat "$tmp/demo.log")"
 equal "pages" "$(grep -c 'TCP/IP stack of its own\.' "$tmp/demo.log")" 2
 contains "nginx" "$(cat "$tmp/demo.log")" "^Server: nginx"
 contains "python" "$(cat "$tmp/demo.log")" "^Server: SimpleHTTP"
-contains "ss -a" "$(cat "$tmp/demo.log")" "^LISTEN .*:8000"
+contains "ss -a" "$(cat "$tmp/demo.log")" "LISTEN .*:8000"
 equal "left behind" "$(traces)" "$before"
 
 started_lab()

@@ -28,6 +28,6 @@ done
 wait "$wrk" || fail "wrk: $(cat "$tmp/wrk.log")"
 load_result "$tmp/wrk.log"
 say "$requests requests over three reloads"
-contains "reloads" "$(grep -c 'reconfiguring' "$tmp/error.log")" "^3$"
+contains "reloads" "$(grep -c 'SIGHUP.*reconfiguring' "$tmp/error.log")" "^3$"
 equal "workers that have crashed" "$(grep -c 'exited on signal' "$tmp/error.log" || true)" 0
 nginx_stop
