@@ -148,7 +148,7 @@ static bool should_give_up(const struct tcp_sock *sk)
 		return sk->retransmits >= boundary ||
 		       (user_us && retransmitted_for(sk, boundary, user_us));
 	}
-	if (!sk->user)
+	if (sk->orphan)
 		boundary = orphan_retries(sk, sk->rto_us < rto_max_us(sk));
 	return retransmitted_for(sk, boundary, user_us);
 }
@@ -192,7 +192,7 @@ static int retransmit_head(struct tcp_sock *sk)
  * as the peer answers. */
 static bool window_closed(const struct tcp_sock *sk)
 {
-	return sk->snd_wnd == 0 && sk->user && !is_opening(sk);
+	return sk->snd_wnd == 0 && !sk->orphan && !is_opening(sk);
 }
 
 static void rto_timeout(struct tcp_sock *sk)
@@ -231,7 +231,7 @@ static bool probes_exhausted(struct tcp_sock *sk)
 		sk->probes_start_us = now;
 	else if (sk->user_timeout_ms && now - sk->probes_start_us >= sk->user_timeout_ms * MS_US)
 		return true;
-	if (!sk->user) {
+	if (sk->orphan) {
 		bool alive = tcp_probe_interval_us(sk) < rto_max_us(sk);
 		max = orphan_retries(sk, alive);
 		if (!alive && sk->backoff >= max)
@@ -376,7 +376,7 @@ static void keepalive_timer_fired(struct timer *t, void *ctx)
 	struct tcp_sock *sk = container_of(t, struct tcp_sock, keepalive_timer);
 	(void)ctx;
 	/* RFC 9293 3.6: nobody reads any more and the peer does not close: done waiting. */
-	if (sk->c.state == TCP_FIN_WAIT2 && !sk->user) {
+	if (sk->c.state == TCP_FIN_WAIT2 && sk->orphan) {
 		tcp_send_active_reset(sk);
 		tcp_done(sk, 0);
 		return;

@@ -26,7 +26,6 @@ struct sent {
 	uint16_t urg, gso_size;
 	uint8_t flags, sack_cnt;
 	uint32_t tsval;
-	uint64_t at_us;
 };
 
 extern struct stack *sender_stack;
@@ -49,7 +48,8 @@ uint64_t sender_wait_sent(uint64_t most_us);
 void peer_ack(uint32_t ack);
 void peer_ack_window(uint32_t ack, uint32_t window);
 void peer_sack(uint32_t ack, unsigned blocks, const uint32_t (*sack)[2]);
-void peer_ack_ts(uint32_t ack, uint32_t tsecr);
+/* tsecr: the timestamp echoed; the others echo the newest. */
+void peer_sack_ts(uint32_t ack, uint32_t tsecr, unsigned blocks, const uint32_t (*sack)[2]);
 void peer_data(uint32_t offset, uint32_t bytes); /* of the peer's own stream */
 
 /* The oldest segment not yet looked at; fails the test if there is none. */

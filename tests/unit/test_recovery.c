@@ -391,7 +391,7 @@ START_TEST(a_needless_timeout_is_undone)
 	time_out();
 	sender_forget();
 	ck_assert_uint_eq(sender_sk->cwnd_bytes, MSS);
-	peer_ack_ts(2 * MSS, first.tsval);
+	peer_sack_ts(2 * MSS, first.tsval, 0, NULL);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPLossUndo), 1);
 	ck_assert_uint_ge(sender_sk->cwnd_bytes, 10 * MSS);
 	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
