@@ -21,11 +21,11 @@ started_lab()
 }
 for signal in INT TERM; do
 	# its own process group, as a terminal's ^C would find it
-	setsid bash -c 'trap - INT; exec scripts/demo' >"$tmp/interrupted.log" 2>&1 </dev/null &
+	setsid env --default-signal=INT,TERM scripts/demo >"$tmp/interrupted.log" 2>&1 </dev/null &
 	demo=$!
 	started+=("$demo")
 	until_true 10 "the demo's laboratory" started_lab
 	kill -$signal -- "-$demo"
-	wait "$demo" && fail "the demo took no notice of SIG$signal"
+	! wait "$demo" || fail "the demo took no notice of SIG$signal"
 	equal "left behind by SIG$signal" "$(traces)" "$before"
 done
