@@ -296,8 +296,8 @@ void control_stop(struct daemon *d)
 	struct control *control = d->control;
 	int fd = control->listener.fd;
 
-	while (!list_empty(&control->clients))
-		client_free(container_of(control->clients.next, struct control_client, node));
+	list_for_each_safe (pos, &control->clients)
+		client_free(container_of(pos, struct control_client, node));
 	timer_cancel(&d->loop.wheel, &control->accept_timer);
 	loop_remove(&d->loop, &control->listener);
 	close(fd);

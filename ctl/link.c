@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* `link` and `addr`: as ip-link(8) with -s and ip-address(8) show them. */
+#include <stdio.h>
+
+#include "ctl/command.h"
+
+static const char *on_off(const json_t *object, const char *key)
+{
+	return get_bool(object, key) ? "on" : "off";
+}
+
+static void print_head(const json_t *doc)
+{
+	printf("%s: <BROADCAST,UP> mtu %lld\n    link/ether %s brd ff:ff:ff:ff:ff:ff\n",
+	       get_string(doc, "name", "?"), get_int(doc, "mtu"), get_string(doc, "address", "?"));
+}
+
+static void print_inet(const json_t *doc)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(json_object_get(doc, "inet"), i, row)
+	    printf("    inet %s/%lld scope global %s\n", get_string(row, "address", "?"),
+		   get_int(row, "prefix_len"), get_string(doc, "name", "?"));
+}
+
+static void print_offload(const json_t *offload)
+{
+	printf("    offload: tx-checksumming %s rx-checksumming %s tcp-segmentation %s "
+	       "receive-segments %s tso_max_bytes %lld\n",
+	       on_off(offload, "tx_checksum"), on_off(offload, "rx_checksum"),
+	       on_off(offload, "tcp_segmentation"), on_off(offload, "receive_segments"),
+	       get_int(offload, "tso_max_bytes"));
+}
+
+static void print_counts(const char *way, const json_t *n, const char *fourth)
+{
+	struct columns c = {.count = 6, .right = {false, true, true, true, true, true}};
+	char cell[6][32];
+	const char *head[6] = {way, "bytes", "packets", "errors", "dropped", fourth};
+	const char *row[6];
+
+	for (int i = 0; i < 6; i++) {
+		c.gap[i] = i ? " " : "    ";
+		snprintf(cell[i], sizeof(cell[i]), "%lld", i ? get_int(n, head[i]) : 0);
+		row[i] = i ? cell[i] : "";
+	}
+	if (!fourth[0])
+		row[5] = "";
+	columns_row(&c, head, NULL);
+	columns_row(&c, row, NULL);
+	columns_print(&c);
+	json_decref(c.rows);
+}
+
+static void print_arp(const json_t *arp)
+{
+	printf("    ARP: in requests %lld replies %lld, out requests %lld replies %lld\n",
+	       get_int(arp, "in_requests"), get_int(arp, "in_replies"),
+	       get_int(arp, "out_requests"), get_int(arp, "out_replies"));
+}
+
+static void print_link(const json_t *doc)
+{
+	print_head(doc);
+	print_inet(doc);
+	print_offload(json_object_get(doc, "offload"));
+	print_counts("RX:", json_object_get(doc, "rx"), "missed");
+	print_counts("TX:", json_object_get(doc, "tx"), "");
+	print_arp(json_object_get(doc, "arp"));
+}
+
+static void print_addr(const json_t *doc)
+{
+	print_head(doc);
+	print_inet(doc);
+}
+
+static int no_arguments(int argc, char **argv)
+{
+	if (argc < 2)
+		return CTL_OK;
+	fprintf(stderr, "xtcpctl: %s takes no arguments: %s\n", argv[0], argv[1]);
+	return CTL_USAGE;
+}
+
+int cmd_link(const struct ctl *ctl, int argc, char **argv)
+{
+	return no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_link);
+}
+
+int cmd_addr(const struct ctl *ctl, int argc, char **argv)
+{
+	return no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_addr);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* xtcpctl: its own flags, then a command. The flags may also follow the command's name. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "rpc/rpc.h"
+
+#ifndef XTCP_VERSION
+#define XTCP_VERSION "0.1"
+#endif
+#define ENV_CONTROL "XTCP_CONTROL"
+
+const struct ctl_command ctl_commands[] = {
+    {"ss", "ss [-altnpieosH4] [state NAME] [sport = :PORT] [dport = :PORT] [src NET] [dst NET]",
+     "TCP sockets", cmd_ss},
+    {"nstat", "nstat [-az] [PATTERN...]", "counters, and what was dropped and why", cmd_nstat},
+    {"neigh", "neigh [show | add ADDRESS lladdr MAC | del ADDRESS | flush]",
+     "the neighbour (ARP) table", cmd_neigh},
+    {"route", "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]", "routes",
+     cmd_route},
+    {"addr", "addr", "the stack's addresses", cmd_addr},
+    {"link", "link", "the link: offloads, frames and bytes", cmd_link},
+    {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},
+    {"status", "status", "the daemon, and how many sockets there are", cmd_status},
+    {"help", "help [COMMAND]", "this, or what xtcpd itself understands", cmd_help},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct ctl_command *find(const char *name)
+{
+	for (const struct ctl_command *c = ctl_commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+static int wrong(const char *what, const char *arg)
+{
+	fprintf(stderr, "xtcpctl: %s: %s (xtcpctl help)\n", arg, what);
+	return CTL_USAGE;
+}
+
+/* The value of "--name VALUE" or "--name=VALUE" at argv[*i]; *i moves over it. NULL: another
+ * word. A missing value is "". */
+static const char *flag_value(const char *name, int argc, char **argv, int *i)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len) != 0)
+		return NULL;
+	if (argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (argv[*i][len] != '\0')
+		return NULL;
+	return *i + 1 < argc && argv[*i + 1] ? argv[++*i] : "";
+}
+
+/* Takes our own flags out of argv, wherever they stand; the new argc, -1 with the message. */
+static int take_flags(struct ctl *ctl, int argc, char **argv)
+{
+	int kept = 0;
+
+	for (int i = 0; i < argc; i++) {
+		const char *path = flag_value("--socket", argc, argv, &i);
+		if (!path)
+			path = flag_value("--control", argc, argv, &i);
+		if (path && !*path) {
+			wrong("the path is missing", "--socket");
+			return -1;
+		}
+		if (path)
+			ctl->path = path;
+		else if (!strcmp(argv[i], "--json") || !strcmp(argv[i], "-j"))
+			ctl->json = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	argv[kept] = NULL;
+	return kept;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {.path = getenv(ENV_CONTROL)};
+
+	if (!ctl.path || !*ctl.path)
+		ctl.path = RPC_CONTROL_PATH;
+	argc = take_flags(&ctl, argc - 1, argv + 1);
+	argv++;
+	if (argc < 0)
+		return CTL_USAGE;
+	if (argc == 0 || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
+		return cmd_help(&ctl, 0, NULL);
+	if (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V")) {
+		puts("xtcpctl " XTCP_VERSION);
+		return CTL_OK;
+	}
+	const struct ctl_command *command = find(argv[0]);
+	if (!command)
+		return wrong("no such command", argv[0]);
+	int status = command->run(&ctl, argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("xtcpctl: writing");
+		return CTL_REFUSED;
+	}
+	return status;
+}
