@@ -33,12 +33,12 @@ static json_t *daemon_counters(const struct daemon *d)
 json_t *control_nstat(struct control_call *call)
 {
 	const struct snmp_mib *mib = stack_mib(call->d->stack);
-	json_t *doc = json_object();
 
-	if (call->argc > 1) {
-		json_decref(doc);
-		return control_usage(call);
-	}
+	/* nstat's own flags say how to print: here is always everything. */
+	for (int i = 1; i < call->argc; i++)
+		if (call->argv[i][0] != '-')
+			return control_usage(call);
+	json_t *doc = json_object();
 	control_set(doc, "counters", snmp_counters(mib));
 	control_set(doc, "drops", drops(mib));
 	control_set(doc, "daemon", daemon_counters(call->d));

@@ -105,6 +105,22 @@ static bool parse_pair(struct ss_filter *f, const char *word, const char *value,
 	return false;
 }
 
+/* "-ltn", as fingers have it: what says which sockets and what of them; the rest is layout. */
+static bool parse_flags(struct ss_filter *f, const char *letters)
+{
+	for (; *letters; letters++) {
+		if (!strchr("altnpioe4H", *letters))
+			return false;
+		if (*letters == 'a')
+			f->states = ALL_BITS;
+		else if (*letters == 'l')
+			f->states = BIT(TCP_LISTEN);
+		else if (*letters == 'i')
+			f->info = true;
+	}
+	return true;
+}
+
 json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 {
 	bool first_state = true;
@@ -116,7 +132,10 @@ json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 	};
 	for (int i = 1; i < call->argc; i++) {
 		const char *word = call->argv[i];
-		if (!strcmp(word, "all")) {
+		if (word[0] == '-') {
+			if (!parse_flags(f, word + 1))
+				return control_usage(call);
+		} else if (!strcmp(word, "all")) {
 			f->states = ALL_BITS;
 		} else if (!strcmp(word, "listening")) {
 			f->states = BIT(TCP_LISTEN);
