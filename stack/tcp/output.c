@@ -535,6 +535,7 @@ void tcp_send_syn(struct tcp_sock *sk)
 		sk->snd_una = sk->iss;
 		sk->snd_nxt = sk->iss + 1;
 		sk->write_seq = sk->snd_nxt + sk->sndq_bytes;
+		sk->total_retrans = 0;
 		sk->snd_up = sk->snd_sml = sk->pushed_seq = sk->snd_una;
 		record_syn(sk);
 	}

@@ -404,7 +404,7 @@ static void mark_all_lost(struct tcp_sock *sk)
 		forget_sacks(sk);
 	list_for_each (node, &sk->rtx_queue) {
 		struct tx_seg *seg = tx_seg_of(node);
-		if (seg == head || !rack_is_recent(sk, seg))
+		if (node == sk->rtx_queue.next || !rack_is_recent(sk, seg))
 			tcp_mark_lost(sk, seg);
 	}
 }

@@ -8,25 +8,16 @@
  *     place (tcp_send_reserve, tcp_send_commit) and segments point into them, so a byte is written
  *     once and never moved. Every block but the last is full. A block goes when its last byte is
  *     acknowledged; an idle connection holds none.
- *   - Two sizes: a connection begins with small blocks, and gets large ones once it has a backlog.
- *     Freed blocks stay warm on the layer's free lists, up to a bound.
+ *   - A connection begins with small blocks, and gets large ones once it has a backlog.
  *   - The limit counts bytes of payload against sndbuf_bytes. Unless the program has fixed it, it
  *     follows cwnd up to tcp_wmem[2] (as Linux's tcp_sndbuf_expand()). A program that found too
  *     little space hears TCP_EVENT_WRITABLE when a third of the buffer is free.
  *   - tx_segs, the records of the retransmit queue, tile [snd_una, snd_nxt); they name sequence
  *     ranges, not memory, so splitting one copies nothing.
  */
-#include <stdlib.h>
-
 #include "stack/tcp/tcp_send.h"
 
-/* A small block with malloc's header fits a page; a large one holds a whole TSO frame. */
-#define SMALL_BLOCK_BYTES (4096 - 64)
-#define LARGE_BLOCK_BYTES 65536
 #define LARGE_FROM_BYTES 16384u /* backlog from which on blocks are large */
-#define WARM_SMALL_MAX 512
-#define WARM_LARGE_MAX 64
-#define WARM_TX_SEGS_MAX 4096
 
 /* --- blocks ------------------------------------------------------------------------------- */
 
@@ -35,50 +26,11 @@ static struct snd_block *block_of(struct list *node)
 	return container_of(node, struct snd_block, node);
 }
 
-static struct snd_block *warm_block(struct list *free, uint32_t *count)
-{
-	if (list_empty(free))
-		return NULL;
-	struct snd_block *b = block_of(free->next);
-	list_del(&b->node);
-	(*count)--;
-	return b;
-}
-
-static struct snd_block *block_alloc(struct stack *st, bool large)
-{
-	uint32_t cap = large ? LARGE_BLOCK_BYTES : SMALL_BLOCK_BYTES;
-	struct tcp_layer *tcp = &st->tcp;
-	struct snd_block *b =
-	    large ? warm_block(&tcp->free_blocks_large, &tcp->free_blocks_large_cnt)
-		  : warm_block(&tcp->free_blocks_small, &tcp->free_blocks_small_cnt);
-	if (!b)
-		b = malloc(sizeof(*b) + cap);
-	if (!b)
-		return NULL;
-	list_init(&b->node);
-	b->cap = cap;
-	b->used = b->acked = b->seq = 0;
-	tcp->sndbuf_bytes += cap;
-	return b;
-}
-
 static void block_free(struct tcp_sock *sk, struct snd_block *b)
 {
-	struct tcp_layer *tcp = &sk->stack->tcp;
 	if (sk->snd_cursor == b)
 		sk->snd_cursor = NULL;
-	list_del(&b->node);
-	tcp->sndbuf_bytes -= b->cap;
-	if (b->cap == LARGE_BLOCK_BYTES && tcp->free_blocks_large_cnt < WARM_LARGE_MAX) {
-		list_add_head(&tcp->free_blocks_large, &b->node);
-		tcp->free_blocks_large_cnt++;
-	} else if (b->cap == SMALL_BLOCK_BYTES && tcp->free_blocks_small_cnt < WARM_SMALL_MAX) {
-		list_add_head(&tcp->free_blocks_small, &b->node);
-		tcp->free_blocks_small_cnt++;
-	} else {
-		free(b);
-	}
+	snd_block_free(sk->stack, b);
 }
 
 /* Gives back the blocks at the end that a reserve took and no commit filled. */
@@ -122,7 +74,7 @@ int tcp_send_reserve(struct tcp_sock *sk, size_t want_bytes, struct iovec *iov, 
 	int n = 0;
 	while (left > 0 && n < max) {
 		if (!b || b->used == b->cap || n > 0) {
-			b = block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES);
+			b = snd_block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES);
 			if (!b) {
 				sk->write_blocked = true;
 				break;
@@ -226,27 +178,6 @@ void sndbuf_purge(struct tcp_sock *sk)
 	sk->urg_pending = false;
 }
 
-static void free_warm(struct list *head, uint32_t *count)
-{
-	list_for_each_safe (node, head) {
-		list_del(node);
-		free(block_of(node));
-	}
-	*count = 0;
-}
-
-void sndbuf_pool_destroy(struct stack *st)
-{
-	struct tcp_layer *tcp = &st->tcp;
-	free_warm(&tcp->free_blocks_small, &tcp->free_blocks_small_cnt);
-	free_warm(&tcp->free_blocks_large, &tcp->free_blocks_large_cnt);
-	list_for_each_safe (node, &tcp->free_tx_segs) {
-		list_del(node);
-		free(tx_seg_of(node));
-	}
-	tcp->free_tx_segs_cnt = 0;
-}
-
 /* Room for what is in flight, for as much again that slow start will add, and for the program's
  * next write. */
 void sndbuf_expand(struct tcp_sock *sk)
@@ -283,36 +214,6 @@ size_t tcp_outq_bytes(const struct tcp_sock *sk)
 }
 
 /* --- records of the retransmit queue -------------------------------------------------------- */
-
-struct tx_seg *tx_seg_alloc(struct stack *st)
-{
-	struct tcp_layer *tcp = &st->tcp;
-	struct tx_seg *seg;
-	if (!list_empty(&tcp->free_tx_segs)) {
-		seg = tx_seg_of(tcp->free_tx_segs.next);
-		list_del(&seg->node);
-		tcp->free_tx_segs_cnt--;
-	} else {
-		seg = malloc(sizeof(*seg));
-		if (!seg)
-			return NULL;
-	}
-	memset(seg, 0, sizeof(*seg));
-	list_init(&seg->node);
-	return seg;
-}
-
-void tx_seg_free(struct stack *st, struct tx_seg *seg)
-{
-	struct tcp_layer *tcp = &st->tcp;
-	list_del(&seg->node);
-	if (tcp->free_tx_segs_cnt >= WARM_TX_SEGS_MAX) {
-		free(seg);
-		return;
-	}
-	list_add_head(&tcp->free_tx_segs, &seg->node);
-	tcp->free_tx_segs_cnt++;
-}
 
 struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at)
 {

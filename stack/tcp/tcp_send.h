@@ -81,9 +81,13 @@ static inline uint32_t max_u32(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
+/* --- sndpool.c. alloc: NULL when memory is short; free: on a list or not */
+struct snd_block *snd_block_alloc(struct stack *st, bool large);
+void snd_block_free(struct stack *st, struct snd_block *b);
+struct tx_seg *tx_seg_alloc(struct stack *st);
+void tx_seg_free(struct stack *st, struct tx_seg *seg);
+
 /* --- sndbuf.c */
-struct tx_seg *tx_seg_alloc(struct stack *st);		/* NULL: no memory */
-void tx_seg_free(struct stack *st, struct tx_seg *seg); /* on a list or not */
 /* Cuts seg in two; the part from `at` on follows it and is returned. NULL: no memory, unchanged. */
 struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at);
 void sndbuf_expand(struct tcp_sock *sk);
