@@ -30,13 +30,6 @@ static struct ip_addr destination(const struct tcp_sock *sk, const struct sock_a
 	return ip_v4(0x7f000001);
 }
 
-static void forget_destination(struct tcp_sock *sk)
-{
-	sk->c.laddr = sk->bound_addr;
-	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
-	sk->c.rport = 0;
-}
-
 int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 {
 	int err = connect_state_error(sk);
@@ -44,6 +37,7 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 		return err;
 	if (remote->addr.family != ADDR_IPV4)
 		return -EAFNOSUPPORT;
+	tcp_sock_renew(sk);
 	bool any = sk->bound_addr.family != ADDR_IPV4 || sk->bound_addr.v4 == 0;
 	sk->c.laddr = any ? (struct ip_addr){.family = ADDR_NONE} : sk->bound_addr;
 	sk->c.raddr = destination(sk, remote);
@@ -57,7 +51,7 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 	if (err) {
 		if (!sk->bound_port_set)
 			bind_release(sk);
-		forget_destination(sk);
+		tcp_sock_renew(sk);
 	}
 	return err;
 }
@@ -65,21 +59,20 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 int tcp_connect_start(struct tcp_sock *sk)
 {
 	struct stack *st = sk->stack;
-	uint32_t space = sk->rcvbuf_bytes / 2;
 	tcp_set_state(sk, TCP_SYN_SENT);
-	int err = sk->c.hash_pprev ? 0 : ehash_insert(st, &sk->c);
+	int err = ehash_insert(st, &sk->c);
 	if (err) {
 		tcp_set_state(sk, TCP_CLOSE);
 		return err;
 	}
-	sk->err = sk->err_soft = 0;
-	sk->iss = tcp_isn(st, &sk->c);
+	if (sk->write_seq) /* bind_connect() chose one to follow a TIME_WAIT's */
+		sk->iss = sk->write_seq;
+	else if (!sk->iss)
+		sk->iss = tcp_isn(st, &sk->c);
 	sk->ts_off = tcp_ts_offset(st, &sk->c);
-	tcp_select_initial_window(st, space, sk->advmss, sk->window_clamp,
+	tcp_select_initial_window(st, tcp_full_space(sk), sk->advmss, sk->window_clamp,
 				  st->sysctl.tcp_window_scaling, &sk->rcv_wnd, &sk->rcv_wscale);
-	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = 0;
-	sk->snd_una = sk->snd_nxt = sk->write_seq = sk->iss;
-	sk->retransmits = 0;
+	sk->rcv_ssthresh = sk->rcv_wnd;
 	snmp_inc(st, TcpActiveOpens);
 	tcp_send_syn(sk);
 	return 0;
@@ -98,11 +91,8 @@ static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)
 	sk->sack_ok = ctl->tcp_sack && o->sack_permitted;
 	sk->wscale_ok = ctl->tcp_window_scaling && o->has_wscale;
 	sk->snd_wscale = sk->wscale_ok ? o->wscale : 0;
-	if (!sk->wscale_ok) {
+	if (!sk->wscale_ok)
 		sk->rcv_wscale = 0;
-		if (sk->rcv_wnd > 65535)
-			sk->rcv_wnd = 65535;
-	}
 	if (sk->tstamp_ok) {
 		sk->ts_recent = o->tsval;
 		sk->ts_recent_us = sk->stack->now_us;
@@ -119,7 +109,7 @@ static void take_syn_window(struct tcp_sock *sk, const struct tcp_segment *seg)
 }
 
 /* RFC 9293 3.10.7.3, first: is the acknowledgment of our SYN, and the echo of our time? */
-static bool syn_sent_ack_ok(const struct tcp_sock *sk, const struct tcp_segment *seg)
+static bool syn_sent_ack_ok(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	if (!seq_gt(seg->ack, sk->snd_una) || seq_gt(seg->ack, sk->snd_nxt))
 		return false;
@@ -127,7 +117,10 @@ static bool syn_sent_ack_ok(const struct tcp_sock *sk, const struct tcp_segment 
 		return true;
 	uint32_t now_ms = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
 	uint32_t first_ms = tcp_ts_clock_ms(sk->created_us) + sk->ts_off;
-	return !seq_lt(seg->opt.tsecr, first_ms) && !seq_gt(seg->opt.tsecr, now_ms);
+	if (!seq_lt(seg->opt.tsecr, first_ms) && !seq_gt(seg->opt.tsecr, now_ms))
+		return true;
+	snmp_inc(sk->stack, TcpExtPAWSActive);
+	return false;
 }
 
 static void established(struct tcp_sock *sk, struct tcp_segment *seg)
@@ -171,8 +164,10 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 		return;
 	}
 	if (seg->opt.has_ts && sk->ts_recent_us &&
-	    !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval))
+	    !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval)) {
+		sk->stack->mib.drop[DROP_TCP_RFC7323_PAWS]++;
 		return;
+	}
 	if (!(seg->flags & TCP_ACK)) {
 		simultaneous_open(sk, seg);
 		return;

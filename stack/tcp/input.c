@@ -3,15 +3,16 @@
  * A segment arrives for a connection: RFC 9293 3.10.7.4, in the order it gives, with RFC 7323's
  * PAWS before and RFC 5961's answers to what could be an attack.
  *
- * Theory of operation: tcp_rcv() judges the sequence number, then RST, SYN, ACK (ack.c), the state
- * the ACK brings about, urgent data and payload (rcvqueue.c). Anything that ends the connection
- * goes through tcp_done(), after which an orphan no longer exists: each step says whether to go on.
+ * Theory of operation: a segment that is exactly what was expected next goes past all suspicion
+ * (header prediction). Otherwise tcp_rcv() judges the sequence number, then RST, SYN, ACK (ack.c),
+ * the state the ACK brings about, urgent data and payload (rcvqueue.c). Anything that ends the
+ * connection goes through tcp_done(), after which an orphan no longer exists: each step says
+ * whether to go on.
  */
 #include <errno.h>
 
-#include "stack/stack_impl.h"
+#include "stack/tcp/tcp_receive.h"
 
-#define PAWS_24_DAYS_US (24ull * 86400 * 1000000)
 #define SEC_US 1000000ull
 
 static void drop(struct tcp_sock *sk, enum drop_reason why)
@@ -34,7 +35,7 @@ bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_
 {
 	if (!seq_lt(tsval, ts_recent) || ts_recent == 0)
 		return true;
-	return st->now_us - ts_recent_us >= PAWS_24_DAYS_US;
+	return st->now_us - ts_recent_us >= TCP_PAWS_24_DAYS_US;
 }
 
 /* A pure ACK overtaken by newer ones is old, not wrong (Linux's tcp_disordered_ack()). */
@@ -83,14 +84,9 @@ static void duplicate_ack(struct tcp_sock *sk, const struct tcp_segment *seg, en
 	/* Data is answered always: only answers to bare segments can make two hosts echo. */
 	if (!has_payload(seg) && tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, skipped))
 		return;
-	if (sk->sack_ok && seq_lt(seg->seq, sk->rcv_nxt) && has_payload(seg)) {
-		uint32_t end = seq_gt(seg->end_seq, sk->rcv_nxt) ? sk->rcv_nxt : seg->end_seq;
-		snmp_inc(sk->stack, TcpExtDelayedACKLost);
-		snmp_inc(sk->stack, TcpExtTCPDSACKOldSent);
-		tcp_enter_quickack(sk, 16);
-		sk->dup_sack = true;
-		sk->dsack = (struct sack_block){seg->seq, end};
-	}
+	if (seg->end_seq != seg->seq && seq_lt(seg->seq, sk->rcv_nxt))
+		tcp_dsack_old(sk, seg->seq,
+			      seq_gt(seg->end_seq, sk->rcv_nxt) ? sk->rcv_nxt : seg->end_seq);
 	tcp_send_ack(sk);
 }
 
@@ -115,19 +111,24 @@ static bool sequence_ok(const struct tcp_sock *sk, const struct tcp_segment *seg
 	       seq_leq(seg->seq, sk->rcv_nxt + tcp_receive_window(sk));
 }
 
+/* A reset from before the FIN that its sender has sent already: some stacks do that (as Linux). */
+static bool resets_after_fin(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	return sk->rcv_fin && seg->seq == sk->rcv_nxt - 1 &&
+	       (sk->c.state == TCP_CLOSE_WAIT || sk->c.state == TCP_LAST_ACK ||
+		sk->c.state == TCP_CLOSING);
+}
+
 /* RFC 5961 3.2: exactly the next expected, or the end of what SACK has told of. */
 static bool reset_is_exact(const struct tcp_sock *sk, uint32_t seq)
 {
 	if (seq == sk->rcv_nxt)
 		return true;
-	uint32_t right = 0;
-	bool any = false;
-	for (uint8_t i = 0; i < sk->rcv_sack_cnt; i++) {
-		if (!any || seq_gt(sk->rcv_sacks[i].end, right))
+	uint32_t right = sk->rcv_nxt;
+	for (uint8_t i = 0; i < sk->rcv_sack_cnt; i++)
+		if (seq_gt(sk->rcv_sacks[i].end, right))
 			right = sk->rcv_sacks[i].end;
-		any = true;
-	}
-	return any && seq == right;
+	return seq == right;
 }
 
 /* The SYN-ACK of a simultaneous open comes again with the ACK we wait for (RFC 9293 figure 8). */
@@ -138,56 +139,84 @@ static bool completes_simultaneous_open(const struct tcp_sock *sk, const struct 
 	       seg->ack == sk->snd_nxt;
 }
 
-/* True: go on. False: answered or dropped, and sk may be gone. */
+/* RFC 5961 4.2 */
+static void answer_syn(struct tcp_sock *sk)
+{
+	snmp_inc(sk->stack, TcpExtTCPSYNChallenge);
+	drop(sk, DROP_TCP_INVALID_SYN);
+	challenge_ack(sk);
+}
+
+/* RFC 5961 3.2. sk may be gone. */
+static void answer_reset(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	drop(sk, DROP_TCP_RESET);
+	if (reset_is_exact(sk, seg->seq))
+		take_reset(sk);
+	else
+		challenge_ack(sk);
+}
+
+/* RFC 9293 3.10.7.4, first. */
+static void answer_out_of_window(struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	bool old = seq_lt(seg->end_seq, sk->rcv_wup);
+	drop(sk, old ? DROP_TCP_OLD_SEQUENCE : DROP_TCP_INVALID_SEQUENCE);
+	if (!(seg->flags & TCP_RST)) {
+		if (seg->flags & TCP_SYN)
+			answer_syn(sk);
+		else
+			duplicate_ack(sk, seg, TcpExtTCPACKSkippedSeq);
+	} else if (resets_after_fin(sk, seg)) {
+		take_reset(sk);
+	}
+}
+
+/* Timestamp, sequence number, RST and SYN. True: go on. False: answered or dropped, and sk may be
+ * gone. */
 static bool validate(struct tcp_sock *sk, struct tcp_segment *seg)
 {
-	bool rst = seg->flags & TCP_RST, syn = seg->flags & TCP_SYN;
 	if (completes_simultaneous_open(sk, seg)) {
 		seg->flags &= (uint8_t)~TCP_SYN;
 		seg->seq++;
 		return true;
 	}
-	if (paws_rejects(sk, seg) && !rst) {
-		if (!syn) {
-			snmp_inc(sk->stack, TcpExtPAWSEstab);
-			drop(sk, DROP_TCP_RFC7323_PAWS);
-			duplicate_ack(sk, seg, TcpExtTCPACKSkippedPAWS);
-			return false;
-		}
-	} else if (!sequence_ok(sk, seg)) {
-		drop(sk, DROP_TCP_INVALID_SEQUENCE);
-		if (rst)
-			return false;
-		if (!syn) {
-			duplicate_ack(sk, seg, TcpExtTCPACKSkippedSeq);
-			return false;
-		}
-	}
-	if (rst) {
-		drop(sk, DROP_TCP_RESET);
-		if (reset_is_exact(sk, seg->seq))
-			take_reset(sk);
-		else
-			challenge_ack(sk); /* RFC 5961 3.2 */
+	/* RFC 7323 5.2: a reset need not pass PAWS; a SYN is answered as one. */
+	if (!(seg->flags & (TCP_RST | TCP_SYN)) && paws_rejects(sk, seg)) {
+		snmp_inc(sk->stack, TcpExtPAWSEstab);
+		drop(sk, DROP_TCP_RFC7323_PAWS);
+		duplicate_ack(sk, seg, TcpExtTCPACKSkippedPAWS);
 		return false;
 	}
-	if (syn) { /* RFC 5961 4.2 */
-		snmp_inc(sk->stack, TcpExtTCPSYNChallenge);
-		drop(sk, DROP_TCP_INVALID_SYN);
-		challenge_ack(sk);
+	if (!sequence_ok(sk, seg)) {
+		answer_out_of_window(sk, seg);
+		return false;
+	}
+	if (seg->flags & TCP_RST) {
+		answer_reset(sk, seg);
+		return false;
+	}
+	if (seg->flags & TCP_SYN) {
+		answer_syn(sk);
 		return false;
 	}
 	return true;
 }
 
+/* Header prediction: the next segment of an undisturbed stream. */
+static bool is_predicted(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	return sk->c.state == TCP_ESTABLISHED && (seg->flags & ~TCP_PSH) == TCP_ACK &&
+	       seg->seq == sk->rcv_nxt &&
+	       seq_leq(seg->end_seq, sk->rcv_nxt + tcp_receive_window(sk)) &&
+	       (!sk->tstamp_ok || (seg->opt.has_ts && !seq_lt(seg->opt.tsval, sk->ts_recent)));
+}
+
 /* --- what the ACK brings about
  * -------------------------------------------------------------------- */
 
-static bool fin_acked(const struct tcp_sock *sk)
-{
-	return sk->fin_sent && sk->snd_una == sk->snd_nxt;
-}
-
+/* The handshake is done. A passive open is told to the listener; whoever has connected hears it
+ * here. */
 static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	sk->snd_wnd = (uint32_t)seg->wnd << sk->snd_wscale;
@@ -197,24 +226,30 @@ static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
 	sk->snd_wl2 = seg->ack;
 	tcp_set_state(sk, TCP_ESTABLISHED);
 	tcp_init_transfer(sk);
-	if (!sk->parent)
+	if (!sk->parent && !sk->orphan)
 		tcp_event(sk, TCP_EVENT_CONNECTED);
-	if (tcp_outq_bytes(sk) > 0 || sk->fin_queued)
-		tcp_want_flush(sk);
+	tcp_want_flush(sk); /* a FIN may be waiting */
+}
+
+/* RFC 9293 3.10.7.4, fifth, SYN-RECEIVED: our SYN must be what is acknowledged. */
+static bool ack_completes_open(const struct tcp_sock *sk, const struct tcp_segment *seg)
+{
+	return seg->ack == sk->iss + 1;
 }
 
 /* Data for a program that has closed: nobody will ever read it (RFC 9293 3.6, RFC 2525 2.17). */
 static bool data_after_close(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	uint32_t data_end = seg->end_seq - (seg->flags & TCP_FIN ? 1 : 0);
-	return sk->orphan && has_payload(seg) && seq_gt(data_end, sk->rcv_nxt);
+	bool closed = sk->orphan || (sk->rcv_shutdown && sk->c.state != TCP_ESTABLISHED);
+	return closed && has_payload(seg) && seq_gt(data_end, sk->rcv_nxt);
 }
 
-static void abort_on_data(struct tcp_sock *sk)
+static void abort_on_data(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	snmp_inc(sk->stack, TcpExtTCPAbortOnData);
 	drop(sk, DROP_TCP_ABORT_ON_DATA);
-	tcp_send_active_reset(sk);
+	tcp_reset_reply(sk->stack, seg);
 	tcp_done(sk, ECONNRESET);
 }
 
@@ -224,19 +259,13 @@ static bool enter_fin_wait_2(struct tcp_sock *sk, const struct tcp_segment *seg)
 	tcp_set_state(sk, TCP_FIN_WAIT2);
 	if (!sk->orphan)
 		return false;
-	if (sk->linger2_s < 0 || data_after_close(sk, seg)) {
-		abort_on_data(sk);
+	if (data_after_close(sk, seg)) {
+		abort_on_data(sk, seg);
 		return true;
 	}
-	uint64_t wait_us =
-	    (sk->linger2_s ? (uint32_t)sk->linger2_s : sk->stack->sysctl.tcp_fin_timeout_s) *
-	    SEC_US;
-	if (seg->flags & TCP_FIN || !list_empty(&sk->ooo_queue)) {
-		tcp_keepalive_start(sk, wait_us); /* the FIN is taken below, or soon */
-		return false;
-	}
-	timewait_enter(sk, TCP_FIN_WAIT2, wait_us);
-	tcp_done(sk, 0);
+	if (seg->flags & TCP_FIN && seg->seq == sk->rcv_nxt)
+		return false; /* which is taken below */
+	tcp_orphan_fin_wait_2(sk);
 	return true;
 }
 
@@ -248,15 +277,15 @@ static bool advance_state(struct tcp_sock *sk, const struct tcp_segment *seg)
 		established(sk, seg);
 		return false;
 	case TCP_FIN_WAIT1:
-		return fin_acked(sk) && enter_fin_wait_2(sk, seg);
+		return tcp_fin_acked(sk) && enter_fin_wait_2(sk, seg);
 	case TCP_CLOSING:
-		if (!fin_acked(sk))
+		if (!tcp_fin_acked(sk))
 			return false;
 		timewait_enter(sk, TCP_TIME_WAIT, sk->stack->sysctl.tcp_timewait_len_ms * 1000ull);
 		tcp_done(sk, 0);
 		return true;
 	case TCP_LAST_ACK:
-		if (!fin_acked(sk))
+		if (!tcp_fin_acked(sk))
 			return false;
 		tcp_done(sk, 0);
 		return true;
@@ -273,38 +302,34 @@ static void take_text(struct tcp_sock *sk, struct tcp_segment *seg)
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2:
 		if (data_after_close(sk, seg)) {
-			abort_on_data(sk);
+			abort_on_data(sk, seg);
 			return;
 		}
 		tcp_urgent(sk, seg);
 		tcp_data_queue(sk, seg);
 		return;
 	default: /* the peer has sent its FIN: only repetitions can come */
-		if (seg->seq != seg->end_seq && seq_lt(seg->seq, sk->rcv_nxt)) {
-			sk->ack_now = true;
-			tcp_want_flush(sk);
-		}
+		if (seg->seq != seg->end_seq && seq_lt(seg->seq, sk->rcv_nxt))
+			tcp_ack_at_flush(sk);
 	}
 }
 
-void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg)
+/* Our data was acknowledged: what lies between has carried it (RFC 4861 7.3.1). */
+static void confirm_path(struct tcp_sock *sk)
 {
-	const struct pkt *p = seg->pkt;
-	sk->segs_in += p && p->gso_size ? (p->len + p->gso_size - 1) / p->gso_size : 1;
-	if (sk->c.state == TCP_SYN_SENT) {
-		tcp_rcv_syn_sent(sk, seg);
+	uint64_t now = sk->stack->now_us;
+	if (now - sk->confirmed_us < SEC_US)
 		return;
-	}
-	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN)
-		return;
-	if (!(seg->flags & (TCP_ACK | TCP_RST | TCP_SYN))) { /* RFC 9293 3.10.7.4, fifth */
-		drop(sk, DROP_TCP_FLAGS);
-		return;
-	}
-	if (!validate(sk, seg))
-		return;
-	bool opening = sk->c.state == TCP_SYN_RECV;
-	if (opening && (seq_lt(seg->ack, sk->snd_una) || seq_gt(seg->ack, sk->snd_nxt))) {
+	sk->confirmed_us = now;
+	ip_confirm(sk->stack, sk->c.raddr.v4);
+}
+
+/* RFC 9293 3.10.7.4, fifth and on, for a segment that belongs here. */
+static void rcv_accepted(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	uint32_t una = sk->snd_una;
+	if (sk->c.state == TCP_SYN_RECV && !ack_completes_open(sk, seg)) {
+		drop(sk, DROP_TCP_INVALID_ACK_SEQUENCE);
 		tcp_reset_reply(sk->stack, seg);
 		return;
 	}
@@ -313,8 +338,36 @@ void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg)
 		drop(sk, DROP_TCP_INVALID_ACK_SEQUENCE);
 		return;
 	}
+	if (sk->snd_una != una)
+		confirm_path(sk);
 	if (!advance_state(sk, seg))
 		take_text(sk, seg);
+}
+
+void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	sk->segs_in += seg->pkt ? pkt_segments(seg->pkt) : 1;
+	if (is_predicted(sk, seg)) {
+		if (seg->end_seq != seg->seq)
+			snmp_inc(sk->stack, TcpExtTCPHPHits);
+		rcv_accepted(sk, seg);
+		return;
+	}
+	if (sk->c.state == TCP_SYN_SENT) {
+		tcp_rcv_syn_sent(sk, seg);
+		return;
+	}
+	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN) {
+		drop(sk, DROP_TCP_CLOSE);
+		return;
+	}
+	if (!validate(sk, seg))
+		return;
+	if (!(seg->flags & TCP_ACK)) { /* RFC 9293 3.10.7.4, fifth */
+		drop(sk, DROP_TCP_FLAGS);
+		return;
+	}
+	rcv_accepted(sk, seg);
 }
 
 /* --- ICMP
@@ -337,9 +390,11 @@ static int errno_of_icmp(uint8_t type, uint8_t code)
 /* RFC 1191 6.4: what was in flight and is now too large goes again in smaller pieces. */
 static void path_mtu_shrank(struct tcp_sock *sk, uint32_t mtu)
 {
-	uint32_t before = sk->mss_cache;
-	ip_pmtu_update(sk->stack, sk->c.raddr.v4, mtu);
 	struct ip_path path;
+	uint32_t before = sk->mss_cache;
+	if (mtu >= sk->pmtu_bytes) /* RFC 5927 7.2: it would not have been too large */
+		return;
+	ip_pmtu_update(sk->stack, sk->c.raddr.v4, mtu);
 	if (ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path))
 		return;
 	tcp_sync_mss(sk, path.mtu_bytes);

@@ -24,7 +24,7 @@ static void init_receive_side(struct tcp_sock *sk, const struct request_sock *re
 {
 	sk->irs = req->irs;
 	sk->rcv_nxt = sk->copied_seq = sk->rcv_wup = sk->last_ack_sent = req->irs + 1;
-	sk->rcv_wnd = req->rcv_wnd;
+	sk->rcv_wnd = sk->rcv_ssthresh = req->rcv_wnd;
 	sk->rcv_wscale = req->rcv_wscale;
 	sk->ts_recent = req->ts_recent;
 	sk->ts_recent_us = sk->stack->now_us;

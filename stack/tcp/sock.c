@@ -18,6 +18,38 @@
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
+/* Nothing of a connection: the fields from iss on. Whatever hung on them is freed already. */
+static void clear_connection(struct tcp_sock *sk)
+{
+	const struct cc_ops *cc = sk->cc;
+	size_t from = offsetof(struct tcp_sock, iss);
+	memset((char *)sk + from, 0, sizeof(*sk) - from);
+	list_init(&sk->snd_blocks);
+	list_init(&sk->rtx_queue);
+	list_init(&sk->rcv_queue);
+	list_init(&sk->ooo_queue);
+	tcp_timers_init(sk);
+	sk->cc = cc;
+	sk->created_us = sk->stack->now_us;
+}
+
+void tcp_sock_renew(struct tcp_sock *sk)
+{
+	tcp_timers_cancel(sk);
+	sndbuf_purge(sk);
+	tcp_rcv_queues_purge(sk);
+	clear_connection(sk);
+	sk->err = sk->err_soft = 0;
+	sk->events = 0;
+	list_del(&sk->event_node);
+	list_del(&sk->flush_node);
+	sk->c.laddr = sk->bound_addr;
+	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
+	sk->c.rport = 0;
+	if (!sk->bucket)
+		sk->c.lport = 0;
+}
+
 struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
 {
 	struct tcp_layer *tcp = &st->tcp;
@@ -34,15 +66,13 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
 	sk->c.kind = SOCK_KIND_TCP;
 	sk->c.state = TCP_CLOSE;
 	sk->c.laddr = sk->c.raddr = sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
-	struct list *nodes[] = {
-	    &sk->event_node, &sk->flush_node, &sk->bind_node, &sk->accept_node, &sk->listen_node,
-	    &sk->snd_blocks, &sk->rtx_queue,  &sk->rcv_queue, &sk->ooo_queue,	&sk->children_node};
+	struct list *nodes[] = {&sk->event_node,  &sk->flush_node,  &sk->bind_node,
+				&sk->accept_node, &sk->listen_node, &sk->children_node};
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		list_init(nodes[i]);
 	sk->sndbuf_bytes = st->sysctl.tcp_wmem[1];
 	sk->rcvbuf_bytes = st->sysctl.tcp_rmem[1];
-	sk->created_us = st->now_us;
-	tcp_timers_init(sk);
+	clear_connection(sk);
 	list_add_tail(&tcp->all, &sk->all_node);
 	tcp->sockets++;
 	*err = 0;
@@ -131,8 +161,11 @@ enum tcp_state tcp_state(const struct tcp_sock *sk)
 
 int tcp_error(struct tcp_sock *sk)
 {
-	int err = sk->err;
-	sk->err = 0;
+	int err = sk->err ? sk->err : sk->err_soft;
+	if (sk->err)
+		sk->err = 0;
+	else
+		sk->err_soft = 0;
 	return err;
 }
 
@@ -229,7 +262,7 @@ static void make_orphan(struct tcp_sock *sk)
 {
 	sk->user = NULL;
 	sk->orphan = true;
-	sk->rcv_shutdown = true;
+	sk->rcv_shutdown = true; /* what comes now is nobody's */
 	sk->events = 0;
 	list_del(&sk->event_node);
 	sk->stack->tcp.orphans++;
@@ -250,19 +283,27 @@ void tcp_abort(struct tcp_sock *sk)
 	tcp_sock_free(sk);
 }
 
-/* An orphan whose FIN is acknowledged waits for the peer's as a timewait_sock. */
-static void orphan_in_fin_wait_2(struct tcp_sock *sk)
+/* How long an orphan waits for the peer's FIN: TCP_LINGER2 or the sysctl, but long enough for some
+ * retransmissions of it (Linux's tcp_fin_time()). */
+static uint64_t fin_wait_2_us(const struct tcp_sock *sk)
 {
-	uint64_t timeout_us = sk->stack->sysctl.tcp_fin_timeout_s * SEC_US;
+	uint64_t seconds =
+	    sk->linger2_s > 0 ? (uint64_t)sk->linger2_s : sk->stack->sysctl.tcp_fin_timeout_s;
+	uint64_t least_us = sk->rto_us * 7ull / 2;
+	return seconds * SEC_US > least_us ? seconds * SEC_US : least_us;
+}
+
+void tcp_orphan_fin_wait_2(struct tcp_sock *sk)
+{
 	if (sk->linger2_s < 0) {
 		tcp_send_active_reset(sk);
 		snmp_inc(sk->stack, TcpExtTCPAbortOnLinger);
 		tcp_done(sk, 0);
 		return;
 	}
-	if (sk->linger2_s > 0)
-		timeout_us = (uint64_t)sk->linger2_s * SEC_US;
-	timewait_enter(sk, TCP_FIN_WAIT2, timeout_us);
+	if (sk->ack_now || sk->ack_delayed)
+		tcp_send_ack(sk);
+	timewait_enter(sk, TCP_FIN_WAIT2, fin_wait_2_us(sk));
 	tcp_done(sk, 0);
 }
 
@@ -292,38 +333,23 @@ void tcp_close(struct tcp_sock *sk, bool unread)
 	tcp_rcv_queues_purge(sk);
 	make_orphan(sk);
 	if (sk->c.state == TCP_FIN_WAIT2)
-		orphan_in_fin_wait_2(sk);
+		tcp_orphan_fin_wait_2(sk);
 }
 
+/* As Linux, SO_ERROR then tells that a connection was cut off. */
 void tcp_disconnect(struct tcp_sock *sk)
 {
 	unsigned state = sk->c.state;
+	bool cut_off = state == TCP_SYN_SENT || reset_is_due(state);
 	if (state == TCP_LISTEN)
 		listen_stop(sk);
 	else if (reset_is_due(state))
 		tcp_send_active_reset(sk);
 	tcp_set_state(sk, TCP_CLOSE);
-	tcp_timers_cancel(sk);
 	ehash_remove(sk->stack, &sk->c);
-	sndbuf_purge(sk);
-	tcp_rcv_queues_purge(sk);
-	list_del(&sk->flush_node);
-	if (!sk->bound_port_set) {
+	if (!sk->bound_port_set)
 		bind_release(sk);
-		sk->c.lport = 0;
-	}
-	sk->c.laddr = sk->bound_addr;
-	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
-	sk->c.rport = 0;
-	sk->fin_queued = sk->fin_sent = sk->rcv_fin = sk->urg_pending = false;
-	sk->ack_now = sk->ack_delayed = sk->write_blocked = sk->rcv_shutdown = false;
-	sk->tstamp_ok = sk->sack_ok = sk->wscale_ok = false;
-	sk->snd_wscale = sk->rcv_wscale = 0;
-	sk->srtt_us = sk->rttvar_us = sk->backoff = 0;
-	sk->mss_clamp = 0;
-	sk->err = sk->err_soft = 0;
-	sk->retransmits = sk->probes_out = 0;
-	sk->events = 0;
-	list_del(&sk->event_node);
-	tcp_timers_init(sk);
+	tcp_sock_renew(sk);
+	if (cut_off)
+		sk->err = ECONNRESET;
 }

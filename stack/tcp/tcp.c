@@ -14,6 +14,7 @@
 
 #define LHASH_SIZE 1024
 #define BHASH_SIZE 65536
+#define FLUSH_ROUNDS 4 /* for sockets that ask again while they are served */
 
 static struct list *new_heads(uint32_t count)
 {
@@ -46,19 +47,14 @@ int tcp_layer_init(struct stack *st)
 	return tcp->ehash && tcp->lhash && tcp->bhash ? 0 : -ENOMEM;
 }
 
-static void free_warm(struct tcp_layer *tcp)
-{
-	list_for_each_safe (pos, &tcp->free_blocks_small)
-		free(container_of(pos, struct snd_block, node));
-	list_for_each_safe (large, &tcp->free_blocks_large)
-		free(container_of(large, struct snd_block, node));
-	list_for_each_safe (seg, &tcp->free_tx_segs)
-		free(container_of(seg, struct tx_seg, node));
-}
-
-/* Listeners go first: they take their request_socks and unaccepted children with them. */
+/* Silently: unaccepted children go first, so that their listeners have nobody to reset. */
 static void free_sockets(struct tcp_layer *tcp)
 {
+	list_for_each_safe (child, &tcp->all) {
+		struct tcp_sock *sk = container_of(child, struct tcp_sock, all_node);
+		if (sk->parent)
+			tcp_sock_free(sk);
+	}
 	list_for_each (pos, &tcp->all) {
 		struct tcp_sock *sk = container_of(pos, struct tcp_sock, all_node);
 		if (sk->c.state == TCP_LISTEN)
@@ -74,10 +70,9 @@ static void free_sockets(struct tcp_layer *tcp)
 void tcp_layer_destroy(struct stack *st)
 {
 	struct tcp_layer *tcp = &st->tcp;
-	if (tcp->all.next && tcp->ehash)
+	if (tcp->ehash)
 		free_sockets(tcp);
-	if (tcp->free_tx_segs.next)
-		free_warm(tcp);
+	sndbuf_pool_destroy(st);
 	free(tcp->ehash);
 	free(tcp->lhash);
 	free(tcp->bhash);
@@ -85,20 +80,23 @@ void tcp_layer_destroy(struct stack *st)
 
 static void flush_socket(struct tcp_sock *sk)
 {
-	tcp_write_xmit(sk);
+	tcp_write_xmit(sk); /* what it sends carries the ACK */
 	if (sk->ack_now)
 		tcp_send_ack(sk);
+	tcp_rcv_queues_settle(sk);
 }
 
 void tcp_flush(struct stack *st)
 {
-	struct list batch;
-	list_init(&batch);
-	list_splice_tail(&batch, &st->tcp.flush);
-	while (!list_empty(&batch)) {
-		struct tcp_sock *sk = container_of(batch.next, struct tcp_sock, flush_node);
-		list_del(&sk->flush_node);
-		flush_socket(sk);
+	for (int round = 0; round < FLUSH_ROUNDS && !list_empty(&st->tcp.flush); round++) {
+		struct list batch;
+		list_init(&batch);
+		list_splice_tail(&batch, &st->tcp.flush);
+		while (!list_empty(&batch)) {
+			struct tcp_sock *sk = container_of(batch.next, struct tcp_sock, flush_node);
+			list_del(&sk->flush_node);
+			flush_socket(sk);
+		}
 	}
 }
 

@@ -123,11 +123,11 @@ struct timewait_sock {
 	struct bind_bucket *bucket;
 	struct list bind_node;
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd;
-	uint32_t ts_recent, ts_off, last_oow_ack_ms;
-	uint64_t ts_recent_us;
+	uint32_t ts_recent, ts_off;
+	uint64_t ts_recent_us, last_oow_ack_us;
 	uint8_t substate, rcv_wscale;
 	uint8_t tos;
-	bool tstamp_ok : 1;
+	bool tstamp_ok : 1, reuseaddr : 1, reuseport : 1;
 };
 
 /* A listener's queues; only listeners have one. */
@@ -135,6 +135,7 @@ struct listen_queue {
 	struct list syn_queue;	  /* request_sock.node */
 	struct list accept_queue; /* tcp_sock.accept_node: established, in order */
 	uint32_t qlen;		  /* request_socks */
+	uint32_t young;		  /* of these, whose SYN-ACK has not timed out yet */
 	uint32_t ack_backlog;	  /* in accept_queue */
 	uint32_t handed;	  /* popped by tcp_accept(), not yet taken by the program */
 	uint32_t max_ack_backlog; /* the backlog: the queue holds one more */
@@ -213,14 +214,17 @@ struct tcp_sock {
 	struct bind_bucket *bucket;
 	struct list bind_node;
 	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
-	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1;
+	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1,
+	    bind_no_port : 1; /* IP_BIND_ADDRESS_NO_PORT */
 	bool orphan : 1; /* closed by its user: it frees itself when it is done */
 
 	/* --- listener and accept queue (listen.c) */
 	struct listen_queue *lq;
 	struct list accept_node;    /* on the parent's accept queue */
 	struct list children_node;  /* unused unless parent is set */
-	struct tcp_sock *parent;    /* while on its accept queue */
+	/* While on its accept queue: such a sock is no orphan although it has no user. A connection
+	 * that ends there stays there, in CLOSE, until tcp_accept() or listen_stop(). */
+	struct tcp_sock *parent;
 	struct sock_common *listen_next; /* listening hash chain */
 	struct list listen_node;
 
@@ -274,9 +278,14 @@ struct tcp_sock {
 	uint8_t quick_acks, pingpong;
 	uint32_t rcv_ssthresh, ato_us;
 	uint16_t rcv_mss; /* estimate, for the delayed ACK rule */
-	uint32_t rcv_rtt_us, rcv_rtt_seq, rcvq_space_bytes, rcvq_space_seq; /* autotuning */
+	uint16_t last_seg_size; /* of a segment smaller than rcv_mss */
+	bool rcv_pushed : 1;	/* a small segment waits for its delayed ACK */
+	uint32_t ooo_pkts;
+	uint32_t rcv_rtt_us, rcv_rtt_seq, rcv_rtt_tsecr; /* autotuning */
+	uint32_t rcvq_space_bytes, rcvq_space_seq;
 	uint64_t rcv_rtt_start_us, rcvq_space_us;
-	uint64_t last_rcv_us, last_ack_sent_us;
+	uint64_t last_rcv_us, last_ack_sent_us; /* last_rcv_us: of data */
+	uint64_t confirmed_us; /* when the neighbour was last told of our progress */
 
 	/* --- timestamps (RFC 7323) */
 	uint32_t ts_recent, ts_off, last_ack_sent; /* Last.ACK.sent */
@@ -339,12 +348,14 @@ struct tcp_layer {
 	struct siphash_key ehash_key, isn_key, port_key, ts_key, cookie_key[2];
 	struct sock_common **ehash; /* power of two, grows */
 	uint32_t ehash_size, ehash_count;
-	struct list *bhash;	    /* bind_bucket by port; 65536 heads or fewer */
+	struct list *bhash;	    /* bind_bucket by port: one head each */
+	uint32_t next_ephemeral;    /* RFC 6056 3.3.3 */
 	struct list *lhash;	    /* listeners by port */
 	uint32_t lhash_size;
 	struct list all, events, flush;
 	uint32_t sockets, orphans, timewait, request_socks, listeners;
 	size_t rcvbuf_bytes, sndbuf_bytes;
+	uint32_t port_counter[256]; /* RFC 6056 3.3.4 */
 	uint64_t challenge_window_us;
 	uint32_t challenge_count;
 	struct list free_blocks_small, free_blocks_large; /* warm snd_blocks */
@@ -363,7 +374,8 @@ int tcp_layer_init(struct stack *st);
 void tcp_layer_destroy(struct stack *st);
 void tcp_flush(struct stack *st); /* sends for every socket on the flush list */
 
-/* segment.c: the wire format. parse false: malformed, *why says how */
+/* segment.c: the wire format. parse false: malformed, *why says how (true with DROP_TCP_OPTIONS: its
+ * options are, and are ignored from there on) */
 bool tcp_segment_parse(struct tcp_segment *seg, struct pkt *p, const struct ip_meta *m, int *why);
 size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt); /* padded to 4; <= 40 */
 bool tcp_options_parse(const uint8_t *p, size_t len, struct tcp_options *opt); /* RFC 9293 3.2 */
@@ -390,7 +402,9 @@ void listener_unhash(struct tcp_sock *sk);
 
 /* bind.c: ports */
 int bind_port(struct tcp_sock *sk, uint16_t port); /* port 0: chosen. -EADDRINUSE */
-/* RFC 6056: the ephemeral port for a connect(), with TIME_WAIT reuse. -EADDRNOTAVAIL */
+/* RFC 6056: the ephemeral port for a connect(); one bound already is checked. laddr, raddr and rport
+ * are set; the caller does ehash_insert(). Where a TIME_WAIT gives way, write_seq is the ISN to use
+ * (else 0) and ts_recent what the old connection had. -EADDRNOTAVAIL */
 int bind_connect(struct tcp_sock *sk);
 void bind_release(struct tcp_sock *sk);
 void bind_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
@@ -409,10 +423,12 @@ static inline uint32_t tcp_ts_clock_ms(uint64_t now_us)
 int listen_start(struct tcp_sock *sk, int backlog);
 void listen_stop(struct tcp_sock *sk); /* drops request_socks, resets unaccepted children */
 void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg); /* a segment to the listener itself */
+/* The same for a SYN that a timewait_sock let through: isn is the number to start from. */
+void listen_rcv_reopen(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn);
 void request_rcv(struct request_sock *req, struct tcp_segment *seg);
 void request_free(struct request_sock *req);
 bool accept_queue_full(struct tcp_sock *listener);
-void request_icmp_error(struct request_sock *req, int err);
+void request_icmp_error(struct request_sock *req, uint32_t seq, uint8_t type, uint8_t code);
 
 /* timewait.c: the connection hands over; sk is freed by the caller if it is an orphan, else it
  * becomes CLOSE with TCP_EVENT_CLOSED */
@@ -425,7 +441,8 @@ void timewait_free(struct timewait_sock *tw);
 void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg); /* RFC 9293 3.10.7.1 */
 /* A bare segment for a request_sock, a timewait_sock or a challenge. */
 void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
-		   uint8_t flags, uint16_t wnd, const struct tcp_options *opt, uint8_t tos);
+		   uint8_t flags, uint16_t wnd, const struct tcp_options *opt, uint8_t tos,
+		   uint8_t ttl);
 /* RFC 5961 7: false when the per-second or per-socket limit says no. */
 bool tcp_challenge_allowed(struct stack *st);
 bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter);
@@ -441,17 +458,29 @@ void tcp_want_flush(struct tcp_sock *sk);
 /* The connection is over with an error (0: in order): events, queues purged, unhashed; an orphan
  * is freed. sk must not be used afterwards unless it has a user. */
 void tcp_done(struct tcp_sock *sk, int err);
+/* A new connection may begin: all that an earlier one left is forgotten, what bind() and
+ * setsockopt() said stays. In CLOSE only. */
+void tcp_sock_renew(struct tcp_sock *sk);
+/* An orphan whose FIN is acknowledged: hands over to a timewait_sock; sk is gone. */
+void tcp_orphan_fin_wait_2(struct tcp_sock *sk);
 /* Path, MSS and initial windows for the destination. */
 int tcp_sock_route(struct tcp_sock *sk);
 void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes);
-/* Windows: our initial receive window and scale. RFC 7323 2.3 */
+/* The widest window the receive buffer allows: half of it, as the rest is for buffers' overhead. */
+static inline uint32_t tcp_full_space(const struct tcp_sock *sk)
+{
+	uint32_t space = sk->rcvbuf_bytes / 2;
+	return sk->window_clamp && sk->window_clamp < space ? sk->window_clamp : space;
+}
+/* Windows: our initial receive window and scale, from tcp_full_space(). RFC 7323 2.3 */
 void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t mss, uint32_t clamp,
 			       bool wscale_ok, uint32_t *rcv_wnd, uint8_t *rcv_wscale);
 void tcp_init_transfer(struct tcp_sock *sk); /* on entering ESTABLISHED: cwnd, buffers, timers */
 
-/* minisocks.c: the child of a request_sock in SYN_RECV, hashed in the request's place; NULL: no memory */
 /* sockopt.c: what a listener's options mean for its child */
 void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
+
+/* minisocks.c: the child of a request_sock in SYN_RECV, not hashed yet; NULL: no memory */
 struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct request_sock *req,
 				  const struct tcp_segment *seg);
 
@@ -473,7 +502,10 @@ void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg);
 uint32_t tcp_receive_window(const struct tcp_sock *sk); /* what is still offered */
 uint32_t tcp_select_window(struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup; bytes, unscaled */
 void tcp_rcv_queues_purge(struct tcp_sock *sk);
+/* [start, end) has come again: the next ACK says so, and it and those after it are not delayed. */
+void tcp_dsack_old(struct tcp_sock *sk, uint32_t start, uint32_t end);
 void tcp_rcv_init(struct tcp_sock *sk); /* on entering ESTABLISHED */
+void tcp_rcv_queues_settle(struct tcp_sock *sk); /* at the flush: nothing waits in a buffer mostly empty */
 void tcp_urgent(struct tcp_sock *sk, const struct tcp_segment *seg); /* RFC 9293 3.8.5 */
 void tcp_enter_quickack(struct tcp_sock *sk, unsigned max);
 
