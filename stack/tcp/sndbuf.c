@@ -60,31 +60,42 @@ static uint32_t write_space(const struct tcp_sock *sk, uint32_t want)
 	return space < want && space < sk->sndbuf_bytes / 8 ? 0 : space;
 }
 
+/* A span of b's free room, of at most *left bytes. */
+static struct iovec span_of(struct snd_block *b, uint32_t *left)
+{
+	uint32_t len = min_u32(b->cap - b->used, *left);
+	*left -= len;
+	return (struct iovec){.iov_base = b->data + b->used, .iov_len = len};
+}
+
+static bool tail_has_room(const struct tcp_sock *sk)
+{
+	const struct snd_block *tail = block_of(sk->snd_blocks.prev);
+	return !list_empty(&sk->snd_blocks) && tail->used < tail->cap;
+}
+
 int tcp_send_reserve(struct tcp_sock *sk, size_t want_bytes, struct iovec *iov, int max)
 {
 	if (!may_write(sk) || max <= 0)
 		return 0;
 	uint32_t want = want_bytes > TCP_CWND_MAX_BYTES ? TCP_CWND_MAX_BYTES : (uint32_t)want_bytes;
-	uint32_t left = min_u32(max_u32(want, 1), write_space(sk, want));
+	uint32_t space = write_space(sk, want), left = min_u32(max_u32(want, 1), space);
+	uint32_t all = left;
+	int n = 0;
 	if (left < want)
 		sk->write_blocked = true;
 	free_unused_blocks(sk);
-	struct snd_block *b = list_empty(&sk->snd_blocks) ? NULL : block_of(sk->snd_blocks.prev);
-	uint32_t backlog = sk->sndq_bytes;
-	int n = 0;
+	if (left > 0 && tail_has_room(sk))
+		iov[n++] = span_of(block_of(sk->snd_blocks.prev), &left);
 	while (left > 0 && n < max) {
-		if (!b || b->used == b->cap || n > 0) {
-			b = snd_block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES);
-			if (!b) {
-				sk->write_blocked = true;
-				break;
-			}
-			list_add_tail(&sk->snd_blocks, &b->node);
+		uint32_t backlog = sk->sndq_bytes + (all - left);
+		struct snd_block *b = snd_block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES);
+		if (!b) {
+			sk->write_blocked = true;
+			break;
 		}
-		uint32_t room = min_u32(b->cap - b->used, left);
-		iov[n++] = (struct iovec){.iov_base = b->data + b->used, .iov_len = room};
-		left -= room;
-		backlog += room;
+		list_add_tail(&sk->snd_blocks, &b->node);
+		iov[n++] = span_of(b, &left);
 	}
 	return n;
 }
