@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers outside any full connection: resets for what belongs to nobody (RFC 9293 3.10.7.1), bare
+ * segments for request_socks and timewait_socks, and the limits that keep answers from being an
+ * amplifier (RFC 5961 7).
+ */
+#include "stack/stack_impl.h"
+
+#define CSUM_OFFSET 16
+#define SEC_US 1000000ull
+
+static void send_headers(struct stack *st, const struct ip_addr *src, const struct ip_addr *dst,
+			 uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags,
+			 uint16_t wnd, const struct tcp_options *opt, uint8_t tos, uint8_t ttl)
+{
+	struct ip_tx tx;
+	memset(&tx, 0, sizeof(tx));
+	size_t opt_len = opt ? tcp_options_write(tx.hdr + TCP_HDR_BYTES, opt) : 0;
+	tx.src = *src;
+	tx.dst = *dst;
+	tx.proto = IPPROTO_TCP_;
+	tx.tos = tos;
+	tx.ttl = ttl;
+	tx.df = true;
+	tx.hdr_len = (uint16_t)(TCP_HDR_BYTES + opt_len);
+	tx.csum_offset = CSUM_OFFSET;
+	tcp_header_write(tx.hdr, sport, dport, seq, ack, tx.hdr_len, flags, wnd, 0);
+	snmp_inc(st, TcpOutSegs);
+	if (flags & TCP_RST)
+		snmp_inc(st, TcpOutRsts);
+	(void)ip_output(st, &tx); /* lost here is as lost on the wire: the peer asks again */
+}
+
+void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
+		   uint8_t flags, uint16_t wnd, const struct tcp_options *opt, uint8_t tos,
+		   uint8_t ttl)
+{
+	send_headers(st, &c->laddr, &c->raddr, c->lport, c->rport, seq, ack, flags, wnd, opt, tos,
+		     ttl);
+}
+
+void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg)
+{
+	uint32_t seq = 0, ack = 0;
+	uint8_t flags = TCP_RST;
+	if (seg->flags & TCP_RST)
+		return;
+	/* RFC 9293 3.10.7.1: from the acknowledgment if there is one. */
+	if (seg->flags & TCP_ACK) {
+		seq = seg->ack;
+	} else {
+		ack = seg->end_seq;
+		flags |= TCP_ACK;
+	}
+	send_headers(st, &seg->ip.dst, &seg->ip.src, seg->dport, seg->sport, seq, ack, flags, 0,
+		     NULL, seg->ip.tos, 0);
+}
+
+/* RFC 5961 7, as Linux: half to one and a half of the limit, lest somebody count them. */
+static uint32_t challenges_per_second(struct stack *st)
+{
+	uint32_t limit = st->sysctl.tcp_challenge_ack_limit;
+	if (limit >= INT32_MAX) /* none */
+		return UINT32_MAX;
+	return limit ? (limit + 1) / 2 + random_below(&st->random, limit) : 0;
+}
+
+bool tcp_challenge_allowed(struct stack *st)
+{
+	struct tcp_layer *tcp = &st->tcp;
+	if (st->now_us - tcp->challenge_window_us >= SEC_US) {
+		tcp->challenge_window_us = st->now_us;
+		tcp->challenge_count = challenges_per_second(st);
+	}
+	if (tcp->challenge_count == 0)
+		return false;
+	tcp->challenge_count--;
+	return true;
+}
+
+bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter)
+{
+	uint64_t gap_us = st->sysctl.tcp_invalid_ratelimit_ms * 1000ull;
+	if (*last_us && st->now_us - *last_us < gap_us) {
+		snmp_inc(st, counter);
+		return true;
+	}
+	*last_us = st->now_us;
+	return false;
+}

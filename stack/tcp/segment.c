@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP on the wire: the header (RFC 9293 3.1) and its options (3.2; RFC 7323, 2018, 2385), read with
+ * bounds checked and written padded. A malformed option ends the list, as Linux has it: what was
+ * read before it holds (RFC 9293 3.1, MUST-7), and the segment counts among TcpInErrs.
+ */
+#include "stack/base/bytes.h"
+#include "stack/base/checksum.h"
+#include "stack/stack_impl.h"
+
+enum {
+	OPT_EOL = 0,
+	OPT_NOP = 1,
+	OPT_MSS = 2,
+	OPT_WSCALE = 3,
+	OPT_SACK_PERMITTED = 4,
+	OPT_SACK = 5,
+	OPT_TIMESTAMPS = 8,
+	OPT_MD5 = 19,
+};
+
+static void parse_sack(struct tcp_options *opt, struct reader *body)
+{
+	while (reader_left(body) >= 8 && opt->sack_cnt < TCP_SACK_BLOCKS_MAX) {
+		struct sack_block *b = &opt->sack[opt->sack_cnt++];
+		b->start = read_be32(body);
+		b->end = read_be32(body);
+	}
+}
+
+/* One option with its body; one of a wrong length is ignored (RFC 9293 3.2, MUST-6). */
+static void parse_one(struct tcp_options *opt, uint8_t kind, const uint8_t *data, size_t len)
+{
+	struct reader body = reader_of(data, len);
+	if (kind == OPT_MSS && len == 2) {
+		opt->mss = read_be16(&body);
+	} else if (kind == OPT_WSCALE && len == 1) {
+		uint8_t shift = read_u8(&body);
+		opt->has_wscale = true;
+		/* RFC 7323 2.3: more than 14 counts as 14. */
+		opt->wscale = shift > TCP_MAX_WSCALE ? TCP_MAX_WSCALE : shift;
+	} else if (kind == OPT_SACK_PERMITTED && len == 0) {
+		opt->sack_permitted = true;
+	} else if (kind == OPT_SACK && len > 0 && len % 8 == 0) {
+		parse_sack(opt, &body);
+	} else if (kind == OPT_TIMESTAMPS && len == 8) {
+		opt->has_ts = true;
+		opt->tsval = read_be32(&body);
+		opt->tsecr = read_be32(&body);
+	} else if (kind == OPT_MD5 && len == 16) {
+		opt->has_md5 = true;
+		opt->md5 = data;
+	}
+}
+
+bool tcp_options_parse(const uint8_t *p, size_t len, struct tcp_options *opt)
+{
+	struct reader r = reader_of(p, len);
+	while (reader_left(&r) > 0) {
+		uint8_t kind = read_u8(&r);
+		if (kind == OPT_EOL)
+			return true;
+		if (kind == OPT_NOP)
+			continue;
+		uint8_t size = read_u8(&r);
+		if (r.failed || size < 2)
+			return false;
+		const uint8_t *body = read_bytes(&r, size - 2u);
+		if (!body)
+			return false;
+		parse_one(opt, kind, body, size - 2u);
+	}
+	return true;
+}
+
+static uint8_t *put_option(uint8_t *p, uint8_t kind, uint8_t len)
+{
+	return put_u8(put_u8(p, kind), len);
+}
+
+static uint8_t *put_nops(uint8_t *p, unsigned n)
+{
+	while (n-- > 0)
+		p = put_u8(p, OPT_NOP);
+	return p;
+}
+
+/* RFC 7323 appendix A: timestamps lie on a four-byte boundary. */
+static uint8_t *put_timestamps(uint8_t *p, const struct tcp_options *opt)
+{
+	p = put_option(put_nops(p, 2), OPT_TIMESTAMPS, 10);
+	return put_be32(put_be32(p, opt->tsval), opt->tsecr);
+}
+
+static uint8_t *put_sack(uint8_t *p, const struct tcp_options *opt, size_t room)
+{
+	unsigned n = opt->sack_cnt;
+	while (n > 0 && 4 + 8 * n > room)
+		n--;
+	if (n == 0)
+		return p;
+	p = put_option(put_nops(p, 2), OPT_SACK, (uint8_t)(2 + 8 * n));
+	for (unsigned i = 0; i < n; i++)
+		p = put_be32(put_be32(p, opt->sack[i].start), opt->sack[i].end);
+	return p;
+}
+
+size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt)
+{
+	uint8_t *p = to;
+	if (opt->mss)
+		p = put_be16(put_option(p, OPT_MSS, 4), opt->mss);
+	if (opt->sack_permitted)
+		p = put_option(put_nops(p, 2), OPT_SACK_PERMITTED, 2);
+	if (opt->has_ts)
+		p = put_timestamps(p, opt);
+	if (opt->has_wscale)
+		p = put_u8(put_option(put_nops(p, 1), OPT_WSCALE, 3), opt->wscale);
+	p = put_sack(p, opt, TCP_OPTIONS_MAX_BYTES - (size_t)(p - to));
+	return (size_t)(p - to);
+}
+
+uint8_t *tcp_header_write(uint8_t *to, uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack,
+			  size_t hdr_len, uint8_t flags, uint16_t wnd, uint16_t urg)
+{
+	to = put_be16(to, sport);
+	to = put_be16(to, dport);
+	to = put_be32(to, seq);
+	to = put_be32(to, ack);
+	to = put_u8(to, (uint8_t)(hdr_len / 4 << 4));
+	to = put_u8(to, flags);
+	to = put_be16(to, wnd);
+	to = put_be16(to, 0); /* checksum */
+	return put_be16(to, urg);
+}
+
+static bool checksum_ok(const struct pkt *p, const struct ip_meta *m)
+{
+	uint32_t sum = csum_pseudo(&m->src, &m->dst, IPPROTO_TCP_, p->len);
+	return p->csum_valid || csum_fold(csum_partial(p->data, p->len, sum)) == 0xffff;
+}
+
+/* RFC 9293 3.7.1, RFC 7323 2.2, RFC 2018 2 and 3: what only a SYN can say, and what it cannot. */
+static void keep_what_belongs(struct tcp_options *opt, bool syn)
+{
+	if (syn) {
+		opt->sack_cnt = 0;
+		return;
+	}
+	opt->mss = 0;
+	opt->has_wscale = opt->sack_permitted = false;
+	opt->wscale = 0;
+}
+
+bool tcp_segment_parse(struct tcp_segment *seg, struct pkt *p, const struct ip_meta *m, int *why)
+{
+	struct reader r = reader_of(p->data, p->len);
+	memset(seg, 0, sizeof(*seg));
+	seg->ip = *m;
+	seg->pkt = p;
+	seg->tcp_hdr = p->data;
+	seg->sport = read_be16(&r);
+	seg->dport = read_be16(&r);
+	seg->seq = read_be32(&r);
+	seg->ack = read_be32(&r);
+	seg->tcp_hdr_len = (uint16_t)((read_u8(&r) >> 4) * 4);
+	seg->flags = read_u8(&r);
+	seg->wnd = read_be16(&r);
+	read_be16(&r); /* checksum */
+	seg->urg = read_be16(&r);
+	if (r.failed || seg->tcp_hdr_len < TCP_HDR_BYTES || seg->tcp_hdr_len > p->len) {
+		*why = DROP_TCP_HDR;
+		return false;
+	}
+	if (!checksum_ok(p, m)) {
+		*why = DROP_TCP_CSUM;
+		return false;
+	}
+	*why = DROP_NONE;
+	if (!tcp_options_parse(r.p, seg->tcp_hdr_len - (size_t)TCP_HDR_BYTES, &seg->opt))
+		*why = DROP_TCP_OPTIONS;
+	keep_what_belongs(&seg->opt, seg->flags & TCP_SYN);
+	pkt_pull(p, seg->tcp_hdr_len);
+	seg->end_seq =
+	    seg->seq + p->len + (seg->flags & TCP_SYN ? 1 : 0) + (seg->flags & TCP_FIN ? 1 : 0);
+	p->seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0);
+	return true;
+}

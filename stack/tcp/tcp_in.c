@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TCP packet's way to whom it is for: checksum and header, then the established hash, then a
+ * listener, else a reset (RFC 9293 3.10.7.1). ICMP errors and the news that a neighbour cannot be
+ * resolved find their sockets here too.
+ *
+ * A segment's pkt is freed here unless somebody has taken it and says so by seg->pkt = NULL.
+ */
+#include "stack/base/bytes.h"
+#include "stack/tcp/tcp_passive.h"
+
+/* --- segments -----------------------------------------------------------------------------------
+ */
+
+static void to_nobody(struct stack *st, struct tcp_segment *seg)
+{
+	st->mib.drop[DROP_NO_SOCKET]++;
+	tcp_reset_reply(st, seg);
+}
+
+/* A new connection's SYN may take the place of the old one (RFC 6191), if somebody still listens.
+ */
+static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_segment *seg)
+{
+	uint32_t isn;
+	if (!timewait_rcv(tw, seg, &isn))
+		return;
+	struct tcp_sock *listener = listener_lookup(st, seg);
+	if (!listener) {
+		timewait_send_ack(tw);
+		return;
+	}
+	timewait_free(tw);
+	listen_rcv_reopen(listener, seg, isn);
+}
+
+static void dispatch(struct stack *st, struct tcp_segment *seg)
+{
+	struct sock_common *c =
+	    ehash_lookup(st, &seg->ip.dst, seg->dport, &seg->ip.src, seg->sport);
+	struct tcp_sock *listener = c ? NULL : listener_lookup(st, seg);
+	if (listener)
+		listen_rcv(listener, seg);
+	else if (!c)
+		to_nobody(st, seg);
+	else if (c->kind == SOCK_KIND_TCP)
+		tcp_rcv(container_of(c, struct tcp_sock, c), seg);
+	else if (c->kind == SOCK_KIND_REQUEST)
+		request_rcv(container_of(c, struct request_sock, c), seg);
+	else
+		to_timewait(st, container_of(c, struct timewait_sock, c), seg);
+}
+
+/* RFC 1122 4.2.3.10: TCP has no use for what went to many, or claims to come from many. */
+static bool is_for_one(const struct stack *st, const struct ip_meta *m)
+{
+	return stack_is_local_v4(st, m->dst.v4) && !ipv4_is_multicast(m->src.v4) &&
+	       !ip_is_broadcast_v4(st, m->src.v4);
+}
+
+void tcp_input(struct stack *st, struct pkt *p, const struct ip_meta *m)
+{
+	struct tcp_segment seg;
+	int why = DROP_NONE;
+	if (!is_for_one(st, m)) {
+		stack_drop(st, p, DROP_IP_NOT_FOR_US);
+		return;
+	}
+	st->mib.counter[TcpInSegs] += p->gso_size ? (p->len + p->gso_size - 1u) / p->gso_size : 1;
+	bool ok = tcp_segment_parse(&seg, p, m, &why);
+	if (why != DROP_NONE)
+		snmp_inc(st, TcpInErrs);
+	if (why == DROP_TCP_CSUM)
+		snmp_inc(st, TcpInCsumErrors);
+	if (!ok) {
+		stack_drop(st, p, (enum drop_reason)why);
+		return;
+	}
+	dispatch(st, &seg);
+	pkt_free(seg.pkt);
+}
+
+/* --- errors -------------------------------------------------------------------------------------
+ */
+
+void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct ip_addr *remote,
+		    const uint8_t *quoted, size_t len, uint8_t type, uint8_t code, uint32_t mtu)
+{
+	struct reader r = reader_of(quoted, len);
+	uint16_t lport = read_be16(&r), rport = read_be16(&r);
+	uint32_t seq = read_be32(&r);
+	struct sock_common *c = r.failed ? NULL : ehash_lookup(st, local, lport, remote, rport);
+	if (!c)
+		snmp_inc(st, IcmpInErrors);
+	else if (c->kind == SOCK_KIND_TCP)
+		tcp_sock_icmp_error(container_of(c, struct tcp_sock, c), seq, type, code, mtu);
+	else if (c->kind == SOCK_KIND_REQUEST)
+		request_icmp_error(container_of(c, struct request_sock, c), seq, type, code);
+}
+
+/* As an ICMP host unreachable about what was sent there: fatal for those still connecting. */
+static void fail_requests(struct stack *st, const struct ip_addr *dst)
+{
+	struct tcp_layer *tcp = &st->tcp;
+	for (uint32_t i = 0; tcp->request_socks > 0 && i < tcp->ehash_size; i++) {
+		struct sock_common *next;
+		for (struct sock_common *c = tcp->ehash[i]; c; c = next) {
+			next = c->hash_next;
+			if (c->kind != SOCK_KIND_REQUEST || !ip_addr_equal(&c->raddr, dst))
+				continue;
+			struct request_sock *req = container_of(c, struct request_sock, c);
+			request_icmp_error(req, req->iss, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH);
+		}
+	}
+}
+
+void tcp_neigh_failed(struct stack *st, const struct ip_addr *dst)
+{
+	list_for_each_safe (pos, &st->tcp.all) {
+		struct tcp_sock *sk = container_of(pos, struct tcp_sock, all_node);
+		if (sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN &&
+		    ip_addr_equal(&sk->c.raddr, dst))
+			tcp_sock_icmp_error(sk, sk->snd_una, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH,
+					    0);
+	}
+	fail_requests(st, dst);
+}

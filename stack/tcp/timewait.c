@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TIME_WAIT (RFC 9293 3.6.1) as a sock of its own, some hundred bytes instead of a connection; and
+ * the FIN_WAIT_2 of connections whose program has gone, as its substate.
+ *
+ * Theory of operation
+ *   - It stands in the connection's place in the established hash and in its port's bucket, knows
+ *     what the next sequence numbers are, and answers the way the connection would.
+ *   - A new SYN may take its place where it cannot be an old duplicate: with a newer timestamp
+ *     (RFC 6191), or with a sequence number beyond the old connection's (RFC 1122 4.2.2.13). Our
+ *     own sequence numbers then begin beyond those of the old connection.
+ *   - Their number is bounded by tcp_max_tw_buckets; beyond it a connection ends without.
+ */
+#include <stdlib.h>
+
+#include "stack/tcp/tcp_passive.h"
+
+#define PAWS_MSL_US 60000000ull
+
+static uint64_t timewait_len_us(const struct stack *st)
+{
+	return st->sysctl.tcp_timewait_len_ms * 1000ull;
+}
+
+static void reschedule(struct timewait_sock *tw)
+{
+	struct stack *st = tw->stack;
+	timer_set(&st->wheel, &tw->timer, st->now_us + timewait_len_us(st));
+}
+
+static void expired(struct timer *t, void *ctx)
+{
+	(void)ctx;
+	timewait_free(container_of(t, struct timewait_sock, timer));
+}
+
+static struct timewait_sock *timewait_alloc(struct stack *st)
+{
+	struct timewait_sock *tw = NULL;
+	if (st->tcp.timewait < st->sysctl.tcp_max_tw_buckets)
+		tw = calloc(1, sizeof(*tw));
+	if (!tw) {
+		snmp_inc(st, TcpExtTCPTimeWaitOverflow);
+		return NULL;
+	}
+	tw->stack = st;
+	timer_init(&tw->timer, expired);
+	list_init(&tw->bind_node);
+	st->tcp.timewait++;
+	return tw;
+}
+
+static void copy_connection(struct timewait_sock *tw, const struct tcp_sock *sk)
+{
+	tw->c = (struct sock_common){.laddr = sk->c.laddr,
+				     .raddr = sk->c.raddr,
+				     .lport = sk->c.lport,
+				     .rport = sk->c.rport,
+				     .kind = SOCK_KIND_TIMEWAIT,
+				     .state = TCP_TIME_WAIT};
+	tw->rcv_nxt = sk->rcv_nxt;
+	tw->snd_nxt = sk->snd_nxt;
+	tw->rcv_wnd = tcp_receive_window(sk);
+	tw->rcv_wscale = sk->rcv_wscale;
+	tw->tstamp_ok = sk->tstamp_ok;
+	tw->ts_recent = sk->ts_recent;
+	tw->ts_recent_us = sk->ts_recent_us;
+	tw->ts_off = sk->ts_off;
+	tw->last_oow_ack_us = sk->last_oow_ack_us;
+	tw->tos = sk->tos;
+	tw->reuseaddr = sk->reuseaddr;
+	tw->reuseport = sk->reuseport;
+}
+
+void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeout_us)
+{
+	struct stack *st = sk->stack;
+	struct timewait_sock *tw = timewait_alloc(st);
+	if (!tw)
+		return;
+	uint64_t least_us = sk->rto_us * 7ull / 2; /* the peer's FIN may have to be sent again */
+	copy_connection(tw, sk);
+	tw->substate = (uint8_t)substate;
+	if (substate == TCP_TIME_WAIT)
+		timeout_us = timewait_len_us(st);
+	else if (timeout_us < least_us)
+		timeout_us = least_us;
+	ehash_remove(st, &sk->c);
+	(void)ehash_insert(st, &tw->c); /* it is hashed nowhere: this cannot fail */
+	bind_timewait(tw, sk);
+	timer_set(&st->wheel, &tw->timer, st->now_us + timeout_us);
+	snmp_inc(st, TcpExtTW);
+}
+
+void timewait_free(struct timewait_sock *tw)
+{
+	struct stack *st = tw->stack;
+	timer_cancel(&st->wheel, &tw->timer);
+	ehash_remove(st, &tw->c);
+	bind_timewait_release(tw);
+	st->tcp.timewait--;
+	free(tw);
+}
+
+/* --- answers ------------------------------------------------------------------------------------
+ */
+
+static void drop(struct timewait_sock *tw, enum drop_reason why)
+{
+	tw->stack->mib.drop[why]++;
+}
+
+void timewait_send_ack(struct timewait_sock *tw)
+{
+	struct stack *st = tw->stack;
+	struct tcp_options opt = {.has_ts = tw->tstamp_ok,
+				  .tsval = tcp_ts_clock_ms(st->now_us) + tw->ts_off,
+				  .tsecr = tw->ts_recent};
+	tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_ACK,
+		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), &opt, tw->tos, 0);
+}
+
+static void ack_limited(struct timewait_sock *tw, const struct tcp_segment *seg, enum snmp skipped)
+{
+	if (!tcp_oow_segment_limited(tw->stack, seg, &tw->last_oow_ack_us, skipped))
+		timewait_send_ack(tw);
+}
+
+static void reset(struct timewait_sock *tw, const struct tcp_segment *seg)
+{
+	tcp_reset_reply(tw->stack, seg);
+	timewait_free(tw);
+}
+
+static void note_timestamp(struct timewait_sock *tw, const struct tcp_segment *seg)
+{
+	if (!tw->tstamp_ok || !seg->opt.has_ts)
+		return;
+	tw->ts_recent = seg->opt.tsval;
+	tw->ts_recent_us = tw->stack->now_us;
+}
+
+/* RFC 7323 5.3; a reset is believed all the same once the timestamp is a minute old. */
+static bool paws_rejects(const struct timewait_sock *tw, const struct tcp_segment *seg)
+{
+	if (!tw->tstamp_ok || !seg->opt.has_ts ||
+	    tcp_paws_ok(tw->stack, tw->ts_recent, tw->ts_recent_us, seg->opt.tsval))
+		return false;
+	return !(seg->flags & TCP_RST && tw->stack->now_us - tw->ts_recent_us >= PAWS_MSL_US);
+}
+
+/* --- a segment arrives --------------------------------------------------------------------------
+ */
+
+/* What tcp_rcv() would do in FIN_WAIT_2: nothing but the FIN is still of use. */
+static void rcv_fin_wait_2(struct timewait_sock *tw, const struct tcp_segment *seg, bool paws)
+{
+	if (paws ||
+	    !tcp_in_window(seg->seq, seg->end_seq, tw->rcv_nxt, tw->rcv_nxt + tw->rcv_wnd)) {
+		drop(tw, paws ? DROP_TCP_RFC7323_PAWS : DROP_TCP_INVALID_SEQUENCE);
+		ack_limited(tw, seg, TcpExtTCPACKSkippedFinWait2);
+	} else if (seg->flags & TCP_RST) {
+		drop(tw, DROP_TCP_RESET);
+		timewait_free(tw);
+	} else if (seg->flags & TCP_SYN && seq_geq(seg->seq, tw->rcv_nxt)) {
+		drop(tw, DROP_TCP_INVALID_SYN);
+		reset(tw, seg);
+	} else if (!(seg->flags & TCP_ACK) || seq_leq(seg->end_seq, tw->rcv_nxt) ||
+		   seg->end_seq == seg->seq) {
+		drop(tw, DROP_TCP_TIMEWAIT);
+	} else if (!(seg->flags & TCP_FIN) || seg->end_seq != tw->rcv_nxt + 1) {
+		/* RFC 9293 3.6: data that nobody will read */
+		snmp_inc(tw->stack, TcpExtTCPAbortOnData);
+		drop(tw, DROP_TCP_ABORT_ON_DATA);
+		reset(tw, seg);
+	} else {
+		tw->substate = TCP_TIME_WAIT;
+		tw->rcv_nxt = seg->end_seq;
+		note_timestamp(tw, seg);
+		reschedule(tw);
+		timewait_send_ack(tw);
+	}
+}
+
+/* What is exactly expected can be a bare ACK or a reset. */
+static void rcv_expected(struct timewait_sock *tw, const struct tcp_segment *seg)
+{
+	if (!(seg->flags & TCP_RST)) {
+		reschedule(tw);
+	} else if (!tw->stack->sysctl.tcp_rfc1337) {
+		timewait_free(tw); /* RFC 1337: TIME_WAIT assassination, which the RFC tolerates */
+		return;
+	}
+	note_timestamp(tw, seg);
+}
+
+/* RFC 6191 2 and RFC 1122 4.2.2.13: no old duplicate can look like this. */
+static bool may_reopen(const struct timewait_sock *tw, const struct tcp_segment *seg)
+{
+	if ((seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_SYN)
+		return false;
+	return seq_gt(seg->seq, tw->rcv_nxt) ||
+	       (tw->tstamp_ok && seg->opt.has_ts && seq_lt(tw->ts_recent, seg->opt.tsval));
+}
+
+bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *isn_base)
+{
+	bool paws = paws_rejects(tw, seg), rst = seg->flags & TCP_RST;
+	if (tw->substate == TCP_FIN_WAIT2) {
+		rcv_fin_wait_2(tw, seg, paws);
+		return false;
+	}
+	if (!paws && seg->seq == tw->rcv_nxt && (seg->seq == seg->end_seq || rst)) {
+		rcv_expected(tw, seg);
+		return false;
+	}
+	if (!paws && may_reopen(tw, seg)) {
+		*isn_base = tw->snd_nxt + ISN_BEYOND_TIMEWAIT;
+		if (*isn_base == 0) /* which means "to be chosen" */
+			*isn_base = 1;
+		return true;
+	}
+	drop(tw, paws ? DROP_TCP_RFC7323_PAWS : DROP_TCP_TIMEWAIT);
+	if (paws)
+		snmp_inc(tw->stack, TcpExtPAWSEstab);
+	if (rst)
+		return false;
+	/* The timer starts anew (RFC 9293 3.10.7.4, eighth); but a SYN without ACK may be a new
+	 * connection's with an unlucky sequence number, which must find a way in at some time. */
+	if (paws || seg->flags & TCP_ACK)
+		reschedule(tw);
+	ack_limited(tw, seg, TcpExtTCPACKSkippedTimeWait);
+	return false;
+}
