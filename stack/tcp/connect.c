@@ -68,8 +68,7 @@ int tcp_connect_start(struct tcp_sock *sk)
 	if (sk->write_seq) /* bind_connect() chose one to follow a TIME_WAIT's */
 		sk->iss = sk->write_seq;
 	else if (!sk->iss)
-		/* RFC 6191: bind_connect() has chosen where it took over a TIME_WAIT's four-tuple. */
-	sk->iss = sk->write_seq ? sk->write_seq : tcp_isn(st, &sk->c);
+		sk->iss = tcp_isn(st, &sk->c);
 	sk->ts_off = tcp_ts_offset(st, &sk->c);
 	tcp_select_initial_window(st, tcp_full_space(sk), sk->advmss, sk->window_clamp,
 				  st->sysctl.tcp_window_scaling, &sk->rcv_wnd, &sk->rcv_wscale);
