@@ -113,7 +113,7 @@ static bool syn_sent_ack_ok(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	if (!seq_gt(seg->ack, sk->snd_una) || seq_gt(seg->ack, sk->snd_nxt))
 		return false;
-	if (!seg->opt.has_ts || seg->opt.tsecr == 0)
+	if (!sk->tstamp_ok || !seg->opt.has_ts || seg->opt.tsecr == 0)
 		return true;
 	uint32_t now_ms = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
 	uint32_t first_ms = tcp_ts_clock_ms(sk->created_us) + sk->ts_off;

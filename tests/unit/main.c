@@ -16,6 +16,8 @@ static Suite *(*const suites[])(void) = {
 	config_suite,
 	daemon_suite,
 	sockets_suite,
+	connect_suite,
+	close_suite,
 	output_suite,
 	recovery_suite,
 	lossy_suite,
