@@ -75,6 +75,8 @@ $(BUILD)/check-asan: $(call obj,san,$(UNIT_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) 
 $(BUILD)/check-e2e: tests/e2e/run.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(CHECK_LIBS)
+$(BUILD)/xtcpd-asan: $(call obj,san,$(DAEMON_SRC) $(STACK_SRC) $(RPC_SRC))
+	$(CC) $(SAN) -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/e2e-helper: tests/e2e/helper.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $<

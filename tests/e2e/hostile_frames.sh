@@ -4,7 +4,7 @@
 # and options, fragments that overlap, and noise. Counted, and nothing else is disturbed.
 . "$(dirname "$0")/lib.sh"
 
-lab up
+lab_up_sanitized
 read -r daemon <"$(lab dir)/xtcpd.pid"
 start_run echo_stack "$helper" echo "$stack" 7
 wait_stack_port 7
@@ -21,3 +21,4 @@ say "IpInHdrErrors $(($(nstat IpInHdrErrors) - errors))," \
 	"TcpInCsumErrors $(($(nstat TcpInCsumErrors) - checksums))"
 [ "$(nstat IpInHdrErrors)" -gt "$((errors + 20))" ] || fail "wrong headers are not counted"
 [ "$(nstat TcpInCsumErrors)" -gt "$checksums" ] || fail "wrong checksums are not counted"
+lab_sane

@@ -5,7 +5,7 @@
 # a transfer that goes on all the while notices nothing, and xtcpd keeps no descriptor of them.
 . "$(dirname "$0")/lib.sh"
 
-lab up
+lab_up_sanitized
 dir=$(lab dir)
 read -r daemon <"$dir/xtcpd.pid"
 start_run echo_stack "$helper" echo "$stack" 7
@@ -64,3 +64,4 @@ few_descriptors()
 }
 until_true 10 "descriptors given back (had $before, has $(descriptors))" few_descriptors
 equal "echo afterwards" "$(echo still here | peer nc -N -w 5 "$stack" 7)" "still here"
+lab_sane

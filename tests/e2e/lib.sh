@@ -119,6 +119,24 @@ wait_end() # PID SECONDS: for a process of ours, by the event
 	timeout "$2" tail --pid="$1" -s 0.05 -f /dev/null || fail "process $1 has not ended"
 }
 
+# A laboratory whose xtcpd runs under AddressSanitizer and UBSan; what they have to say is in its
+# log by the end, at which lab_sane ends xtcpd.
+lab_up_sanitized()
+{
+	# no leak check at the end: it wants to trace a process that has given up its rights
+	XTCPD=$BUILD/xtcpd-asan ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 lab up
+}
+lab_sane()
+{
+	local daemon
+	read -r daemon <"$(lab dir)/xtcpd.pid"
+	kill -TERM "$daemon" 2>/dev/null || fail "xtcpd is gone: $(cat "$(lab dir)/xtcpd.log")"
+	wait_end "$daemon" 10
+	if grep -qE 'AddressSanitizer|runtime error' "$(lab dir)/xtcpd.log"; then
+		fail "$(cat "$(lab dir)/xtcpd.log")"
+	fi
+}
+
 nstat() # NAME: a counter of the stack, 0 if it is not shown
 {
 	ctl nstat -az | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'

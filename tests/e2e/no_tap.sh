@@ -17,7 +17,7 @@ refused() # PATTERN COMMAND...
 }
 # the laboratory's own daemon has it
 refused "xtcp0.*(busy|in use)" "$BUILD/xtcpd"
-peer ip link add taken type dummy
+peer ip link add taken type veth peer name other
 refused "taken" "$BUILD/xtcpd" --tap taken
 # without the right
 refused "root|CAP_NET_ADMIN" setpriv --reuid 65534 --regid 65534 --clear-groups "$BUILD/xtcpd" \
