@@ -189,11 +189,11 @@ static void clean_rtx_queue(struct tcp_sock *sk, struct ack_sample *s, struct cl
 /* Without SACK, one ACK fills a hole and eats the duplicate ACKs that stood for what follows it. */
 static void reno_remove_sacks(struct tcp_sock *sk, struct ack_sample *s)
 {
-	uint32_t mss = max_u32(sk->mss_cache, 1), acked = s->acked_bytes, had = sk->sacked_bytes;
+	uint32_t mss = max_u32(sk->mss_cache, 1), acked = s->acked_bytes, had = sk->dup_acked_bytes;
 	if (had == 0)
 		return;
 	uint32_t beyond_hole = acked > mss ? acked - mss : 0;
-	sk->sacked_bytes = had > beyond_hole ? had - beyond_hole : 0;
+	sk->dup_acked_bytes = had > beyond_hole ? had - beyond_hole : 0;
 	s->acked_bytes = max_u32(acked > had ? acked - had : 0, min_u32(acked, mss));
 }
 
@@ -228,7 +228,7 @@ static void free_acked(struct tcp_sock *sk, const struct tcp_segment *seg, struc
 	if (sk->urg_pending && seq_geq(sk->snd_una, sk->snd_up))
 		sk->urg_pending = false;
 	if (list_empty(&sk->rtx_queue))
-		sk->sacked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
+		sk->dup_acked_bytes = 0;
 }
 
 /* --- congestion ------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
  *     the silly window rule (RFC 9293 3.7.4, 3.8.6.2.1) say so. If nothing is in flight then, the
  *     persist timer sees to it that the wait ends (200 ms for a cork, as Linux).
  *   - The FIN rides on the last data segment. Once fin_sent is set snd_nxt counts it and nothing
- * new leaves.
+ *     new leaves.
  *   - Any segment with ACK set carries the newest rcv_nxt, window, timestamps and SACK blocks, and
  *     so settles what ack_now and ack_delayed ask for.
  */
@@ -21,7 +21,6 @@
 #include "stack/tcp/tcp_send.h"
 
 #define IOV_MAX_SPANS ((int)(sizeof(((struct ip_tx *)0)->payload) / sizeof(struct iovec)))
-#define TS_OPTION_BYTES 12 /* padded */
 
 /* --- one segment ---------------------------------------------------------------------------- */
 

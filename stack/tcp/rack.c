@@ -5,8 +5,9 @@
  * Theory of operation
  *   - A segment is lost when one sent later has been delivered and a round trip plus a reordering
  *     window has passed since it was sent. The window is zero once TCP_DUPTHRESH segments are
- * SACKed or recovery has begun, unless this path is known to reorder; then it is a quarter of
- * min_rtt, and grows with each round trip that brings a D-SACK. What is not due yet has a timer.
+ *     SACKed or recovery has begun, unless this path is known to reorder; then it is a quarter of
+ *     min_rtt, and grows with each round trip that brings a D-SACK. What is not due yet has a
+ *     timer.
  *   - A tail that gets no ACK for two round trips is probed once: with new data if there is any,
  *     else with its last segment. The ACK to the probe brings the SACK that RACK works from; if it
  *     shows that the probe repaired a loss by itself, cwnd is reduced as for any loss (7.4.2).

@@ -3,14 +3,15 @@
  * Loss recovery: the states of RFC 5681 as Linux names them, and what moves between them.
  *
  * Theory of operation
- *   - CA_OPEN: nothing unusual. CA_DISORDER: duplicate or selective ACKs have come, nothing is lost
- *     yet. CA_CWR: a window reduction without loss. CA_RECOVERY: fast retransmit and recovery,
- * until high_seq (snd_nxt when it began) is acknowledged. CA_LOSS: after an RTO, the same.
+ *   - CA_OPEN: nothing unusual. CA_DISORDER: duplicate or selective ACKs have come, nothing is
+ *     lost yet. CA_CWR: a window reduction without loss. CA_RECOVERY: fast retransmit and
+ *     recovery, until high_seq (snd_nxt when it began) is acknowledged. CA_LOSS: after an RTO,
+ *     the same.
  *   - What is lost is marked on the tx_segs: by RACK (rack.c) with SACK, else by the third
- * duplicate ACK and by each partial ACK (NewReno, RFC 6582). What the marks free of the pipe (RFC
- * 6675 3: tcp_pipe_bytes) recovery_xmit() fills again, and new data may follow: limited transmit
- * (RFC 3042) needs no code of its own. Without SACK each duplicate ACK counts as one MSS that has
- * left the network (sacked_bytes).
+ *     duplicate ACK and by each partial ACK (NewReno, RFC 6582). What the marks free of the pipe
+ *     (RFC 6675 3: tcp_pipe_bytes) recovery_xmit() fills again, and new data may follow: limited
+ *     transmit (RFC 3042) needs no code of its own. Without SACK each duplicate ACK counts as one
+ *     MSS that has left the network (dup_acked_bytes).
  *   - During recovery cwnd follows proportional rate reduction (RFC 6937bis).
  *   - An episode that began at undo_marker is undone when it proves needless: every retransmission
  *     came back as a D-SACK (RFC 3708), or the ACK echoes a timestamp from before the first
@@ -27,7 +28,7 @@ static uint32_t mss_of(const struct tcp_sock *sk)
 uint32_t tcp_pipe_bytes(const struct tcp_sock *sk)
 {
 	uint32_t flight = sk->snd_nxt - sk->snd_una + sk->retrans_bytes;
-	uint32_t gone = sk->sacked_bytes + sk->lost_bytes;
+	uint32_t gone = sk->sacked_bytes + sk->dup_acked_bytes + sk->lost_bytes;
 	return flight > gone ? flight - gone : 0;
 }
 
@@ -107,7 +108,8 @@ void recovery_end_reduction(struct tcp_sock *sk)
 
 void recovery_try_keep_open(struct tcp_sock *sk)
 {
-	bool disorder = sk->sacked_bytes || sk->lost_bytes || sk->retrans_bytes;
+	bool disorder =
+	    sk->sacked_bytes || sk->dup_acked_bytes || sk->lost_bytes || sk->retrans_bytes;
 	enum ca_state state = disorder ? CA_DISORDER : CA_OPEN;
 	if (sk->ca_state != state) {
 		set_state(sk, state);
@@ -233,17 +235,17 @@ static void reno_add_sack(struct tcp_sock *sk, struct ack_sample *s)
 {
 	uint32_t mss = mss_of(sk), flight = sk->snd_nxt - sk->snd_una;
 	uint32_t holes = max_u32(sk->lost_bytes, min_u32(mss, flight));
-	uint32_t before = sk->sacked_bytes;
+	uint32_t before = sk->dup_acked_bytes;
 	if (sk->dupacks < UINT8_MAX)
 		sk->dupacks++;
-	sk->sacked_bytes = min_u32(before + mss, flight > holes ? flight - holes : 0);
-	if (sk->sacked_bytes > before)
-		s->acked_bytes += sk->sacked_bytes - before;
+	sk->dup_acked_bytes = min_u32(before + mss, flight > holes ? flight - holes : 0);
+	if (sk->dup_acked_bytes > before)
+		s->acked_bytes += sk->dup_acked_bytes - before;
 }
 
 static void reno_reset_sack(struct tcp_sock *sk)
 {
-	sk->sacked_bytes = 0;
+	sk->dup_acked_bytes = 0;
 	sk->dupacks = 0;
 }
 

@@ -185,7 +185,7 @@ void sndbuf_purge(struct tcp_sock *sk)
 	while (!list_empty(&sk->rtx_queue))
 		tx_seg_free(sk->stack, rtx_head(sk));
 	sk->sndq_bytes = 0;
-	sk->sacked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
+	sk->sacked_bytes = sk->dup_acked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
 	sk->urg_pending = false;
 }
 

@@ -304,6 +304,7 @@ struct tcp_sock {
 	uint32_t high_seq; /* snd_nxt when recovery began */
 	uint32_t undo_marker, undo_retrans;
 	uint32_t sacked_bytes, lost_bytes, retrans_bytes; /* of the retransmit queue */
+	uint32_t dup_acked_bytes; /* without SACK: what duplicate ACKs say has left the network */
 	uint32_t prr_delivered, prr_out;
 	uint32_t reordering_segs;
 	uint8_t ca_state, dupacks;

@@ -402,6 +402,8 @@ void tcp_timers_init(struct tcp_sock *sk)
 	sk->rto_us = TCP_RTO_INITIAL_US;
 	sk->rto_var_us = TCP_RTO_INITIAL_US;
 	sk->reordering_segs = TCP_DUPTHRESH;
+	sk->cwnd_bytes = TCP_DEFAULT_MSS; /* until tcp_cc_init() */
+	sk->ssthresh_bytes = TCP_INFINITE_SSTHRESH;
 	sk->rack_reo_wnd_mult = 1;
 }
 

@@ -186,7 +186,7 @@ static void check_accounts(void)
 	require(at == sk->snd_nxt, "the queue does not end at snd_nxt");
 	require(lost == sk->lost_bytes, "lost_bytes");
 	require(retrans == sk->retrans_bytes, "retrans_bytes");
-	require(!sk->sack_ok || sacked == sk->sacked_bytes, "sacked_bytes");
+	require(sacked == sk->sacked_bytes, "sacked_bytes");
 	require(sk->cwnd_bytes > 0, "cwnd is 0");
 	require((sk->snd_una == sk->snd_nxt && !tcp_has_unsent(sk)) || timer_armed(&sk->rtx_timer),
 		"something to do and no timer");
