@@ -15,6 +15,11 @@ static void open_tso(void)
 	sender_open(&(struct sender_options){.tso_max_bytes = 65536, .window = 1000000});
 }
 
+static void set_option(int name, int value)
+{
+	ck_assert_int_eq(tcp_setsockopt(sender_sk, IPPROTO_TCP_, name, &value, sizeof(value)), 0);
+}
+
 /* --- sizes ---------------------------------------------------------------------------------- */
 
 START_TEST(data_leaves_in_segments_of_one_mss)
@@ -243,7 +248,7 @@ END_TEST
 
 START_TEST(nodelay_sends_at_once)
 {
-	sender_sk->nodelay = true;
+	set_option(TCP_NODELAY, 1);
 	for (unsigned i = 0; i < 5; i++) {
 		sender_write(10);
 		expect_segment(10 * i, 10);
@@ -251,9 +256,21 @@ START_TEST(nodelay_sends_at_once)
 }
 END_TEST
 
+START_TEST(nodelay_sends_what_nagle_held)
+{
+	sender_write(100);
+	sender_write(100);
+	expect_segment(0, 100);
+	expect_silence();
+	set_option(TCP_NODELAY, 1);
+	sender_flush();
+	expect_segment(100, 100);
+}
+END_TEST
+
 START_TEST(a_cork_holds_what_is_not_full)
 {
-	sender_sk->cork = true;
+	set_option(TCP_CORK, 1);
 	sender_write(MSS + 100);
 	expect_segment(0, MSS);
 	expect_silence();
@@ -261,8 +278,7 @@ START_TEST(a_cork_holds_what_is_not_full)
 	expect_segment(MSS, MSS);
 	sender_write(100);
 	expect_silence();
-	sender_sk->cork = false;
-	tcp_want_flush(sender_sk);
+	set_option(TCP_CORK, 0);
 	sender_flush();
 	expect_segment(2 * MSS, 100);
 }
@@ -270,7 +286,7 @@ END_TEST
 
 START_TEST(a_cork_gives_way_in_time)
 {
-	sender_sk->cork = true;
+	set_option(TCP_CORK, 1);
 	sender_write(100);
 	expect_silence();
 	uint64_t took = sender_wait_sent(400000);
@@ -469,6 +485,7 @@ Suite *output_suite(void)
 	tcase_add_test(plain, a_small_segment_follows_full_ones_at_once);
 	tcase_add_test(plain, nagle_lets_full_segments_through);
 	tcase_add_test(plain, nodelay_sends_at_once);
+	tcase_add_test(plain, nodelay_sends_what_nagle_held);
 	tcase_add_test(plain, a_cork_holds_what_is_not_full);
 	tcase_add_test(plain, a_cork_gives_way_in_time);
 	tcase_add_test(plain, the_fin_rides_on_the_last_segment);
