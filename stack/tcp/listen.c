@@ -72,6 +72,7 @@ bool listen_complete(struct tcp_sock *listener, struct request_sock *req, struct
 		listen_count_drop(listener, seg, DROP_SOCKET_NOMEM);
 		return false;
 	}
+	snmp_inc(st, TcpPassiveOpens);
 	ehash_remove(st, &req->c);
 	(void)ehash_insert(st, &child->c); /* it is hashed nowhere: this cannot fail */
 	child->parent = listener;

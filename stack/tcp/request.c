@@ -109,7 +109,7 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	req->ts_off = opt->has_ts ? tcp_ts_offset(st, &req->c) : 0;
 	req->tos = listener->tos;
 	uint32_t mss = min_set(listener->user_mss, path.advmss);
-	tcp_select_initial_window(st, listener->rcvbuf_bytes / 2,
+	tcp_select_initial_window(st, tcp_full_space(listener),
 				  mss - (req->tstamp_ok ? TS_OPTION_BYTES : 0),
 				  min_set(listener->window_clamp, path.window), req->wscale_ok,
 				  &req->rcv_wnd, &req->rcv_wscale);

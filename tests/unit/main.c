@@ -16,6 +16,7 @@ static Suite *(*const suites[])(void) = {
 	config_suite,
 	daemon_suite,
 	sockets_suite,
+	listen_suite,
 	connect_suite,
 	close_suite,
 	output_suite,

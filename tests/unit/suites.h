@@ -15,6 +15,7 @@ Suite *fuzz_suite(void);
 Suite *config_suite(void);
 Suite *daemon_suite(void);
 Suite *sockets_suite(void);
+Suite *listen_suite(void);
 Suite *connect_suite(void);
 Suite *close_suite(void);
 Suite *receive_suite(void);
