@@ -104,7 +104,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		iov[0].iov_len = 1;
 	for (int i = 0; i < n; i++)
 		asked += iov[i].iov_len;
-	ssize_t got = readv(xs->source.fd, iov, n);
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+	ssize_t got = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT);
 	if (got < 0) {
 		tcp_send_commit(xs->sk, 0);
 		if (errno != EAGAIN && errno != EINTR)
