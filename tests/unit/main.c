@@ -24,6 +24,8 @@ static Suite *(*const suites[])(void) = {
 	lossy_suite,
 	timers_suite,
 	cc_suite,
+	sysctl_suite,
+	control_suite,
 };
 
 int main(void)

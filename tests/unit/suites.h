@@ -24,5 +24,7 @@ Suite *recovery_suite(void);
 Suite *lossy_suite(void);
 Suite *timers_suite(void);
 Suite *cc_suite(void);
+Suite *sysctl_suite(void);
+Suite *control_suite(void);
 
 #endif

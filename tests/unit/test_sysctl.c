@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be tuned, against a stack's own values: the table of sysctls and the stack agree. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config.h"
+#include "tests/unit/suites.h"
+
+static struct stack *stack_new(void)
+{
+	static const struct stack_ops ops = {.transmit = NULL};
+	struct stack_config config = {.mac = {{2}}, .mtu_bytes = 1500, .pkt_limit_bytes = 1 << 20};
+	struct stack *st = stack_create(&config, &ops, NULL, 0);
+
+	ck_assert_ptr_nonnull(st);
+	return st;
+}
+
+START_TEST(every_default_is_a_value_its_sysctl_takes)
+{
+	struct stack *st = stack_new();
+	struct sysctls *s = stack_sysctls(st);
+
+	for (unsigned i = 0; sysctl_name(i); i++) {
+		char value[128], again[128];
+		ck_assert_int_eq(sysctl_get(s, sysctl_name(i), value, sizeof(value)), 0);
+		ck_assert_msg(sysctl_set(s, sysctl_name(i), value) == 0, "%s=%s", sysctl_name(i),
+			      value);
+		ck_assert_int_eq(sysctl_get(s, sysctl_name(i), again, sizeof(again)), 0);
+		ck_assert_str_eq(value, again);
+	}
+	stack_destroy(st);
+}
+END_TEST
+
+static const struct {
+	const char *name, *value;
+} defaults[] = {
+    {"net.core.somaxconn", "4096"},
+    {"net.ipv4.tcp_max_syn_backlog", "4096"},
+    {"net.ipv4.tcp_syncookies", "1"},
+    {"net.ipv4.tcp_abort_on_overflow", "0"},
+    {"net.ipv4.tcp_synack_retries", "5"},
+    {"net.ipv4.tcp_syn_retries", "6"},
+    {"net.ipv4.tcp_retries2", "15"},
+    {"net.ipv4.tcp_fin_timeout", "60"},
+    {"net.ipv4.tcp_keepalive_time", "7200"},
+    {"net.ipv4.tcp_keepalive_intvl", "75"},
+    {"net.ipv4.tcp_keepalive_probes", "9"},
+    {"net.ipv4.tcp_window_scaling", "1"},
+    {"net.ipv4.tcp_timestamps", "1"},
+    {"net.ipv4.tcp_sack", "1"},
+    {"net.ipv4.tcp_invalid_ratelimit", "500"},
+    {"net.ipv4.ip_local_port_range", "32768 60999"},
+    {"net.ipv4.ip_unprivileged_port_start", "1024"},
+    {"net.ipv4.ip_default_ttl", "64"},
+    {"net.ipv4.ipfrag_time", "30"},
+    {"net.ipv4.icmp_msgs_per_sec", "1000"},
+    {"net.ipv4.icmp_msgs_burst", "50"},
+    {"net.ipv4.route.mtu_expires", "600"},
+    {"net.ipv4.route.min_pmtu", "552"},
+    {"net.ipv4.neigh.default.gc_thresh3", "1024"},
+    {"net.ipv4.neigh.default.base_reachable_time_ms", "30000"},
+};
+
+START_TEST(a_default_is_linux_s)
+{
+	struct stack *st = stack_new();
+	char value[128];
+
+	ck_assert_int_eq(sysctl_get(stack_sysctls(st), defaults[_i].name, value, sizeof(value)), 0);
+	ck_assert_str_eq(value, defaults[_i].value);
+	stack_destroy(st);
+}
+END_TEST
+
+static const struct {
+	const char *name, *value;
+	int result;
+} attempts[] = {
+    {"net.ipv4.tcp_sack", "0", 0},
+    {"net.ipv4.tcp_sack", "2", -EINVAL},
+    {"net.ipv4.tcp_sack", "-1", -EINVAL},
+    {"net.ipv4.tcp_sack", " 1", -EINVAL},
+    {"net.ipv4.tcp_sack", "1 ", -EINVAL},
+    {"net.ipv4.tcp_sack", "0x1", -EINVAL},
+    {"net.ipv4.tcp_sack", "4294967296", -EINVAL},
+    {"net.core.somaxconn", "65535", 0},
+    {"net.core.somaxconn", "65536", -EINVAL},
+    {"net.ipv4.ip_default_ttl", "0", -EINVAL},
+    {"net.ipv4.ip_default_ttl", "255", 0},
+    {"net.ipv4.ip_local_port_range", "1024 2048", 0},
+    {"net.ipv4.ip_local_port_range", "2048 1024", -EINVAL},
+    {"net.ipv4.ip_local_port_range", "1024", -EINVAL},
+    {"net.ipv4.tcp_rmem", "4096 131072 6291456", 0},
+    {"net.ipv4.tcp_rmem", "4096 131072", -EINVAL},
+    {"net.ipv4.tcp_congestion_control", "reno", 0},
+    {"net.ipv4.tcp_congestion_control", "", -EINVAL},
+    {"net.ipv4.no_such", "1", -ENOENT},
+    {"net.core.tcp_sack_", "1", -ENOENT},
+    {"", "1", -ENOENT},
+};
+
+START_TEST(a_value_is_taken_or_refused_whole)
+{
+	struct stack *st = stack_new();
+	struct sysctls before = *stack_sysctls(st);
+
+	ck_assert_int_eq(sysctl_set(stack_sysctls(st), attempts[_i].name, attempts[_i].value),
+			 attempts[_i].result);
+	if (attempts[_i].result)
+		ck_assert_mem_eq(stack_sysctls(st), &before, sizeof(before));
+	stack_destroy(st);
+}
+END_TEST
+
+Suite *sysctl_suite(void)
+{
+	Suite *s = suite_create("sysctl");
+	TCase *t = tcase_create("values");
+
+	tcase_add_test(t, every_default_is_a_value_its_sysctl_takes);
+	tcase_add_loop_test(t, a_default_is_linux_s, 0,
+			    (int)(sizeof(defaults) / sizeof(defaults[0])));
+	tcase_add_loop_test(t, a_value_is_taken_or_refused_whole, 0,
+			    (int)(sizeof(attempts) / sizeof(attempts[0])));
+	suite_add_tcase(s, t);
+	return s;
+}
