@@ -177,18 +177,33 @@ static void enter_probe(struct stack *st, struct neigh *n, bool suspect)
 	ask(st, n);
 }
 
-/* Nobody answers: what waits is dropped, and TCP is told, last: it may come back here. */
+static struct ip_addr frame_destination(const struct neigh_frame *w)
+{
+	struct reader r = reader_of(w->data, w->f.len);
+	read_bytes(&r, ETHERNET_HDR_BYTES + 16);
+	return ip_v4(read_be32(&r));
+}
+
+/* Nobody answers: what waits is dropped, and TCP is told of each destination behind it. */
 static void enter_failed(struct stack *st, struct neigh *n)
 {
-	struct ip_addr nexthop = ip_v4(n->v4);
-	while (!list_empty(&n->queue))
-		frame_free(st, container_of(n->queue.next, struct neigh_frame, node),
-			   DROP_NEIGH_FAILED);
+	struct ip_addr nexthop = ip_v4(n->v4), told = nexthop;
+	struct list waiting;
+	list_init(&waiting);
+	list_splice_tail(&waiting, &n->queue);
 	n->queued = 0;
 	enter(n, NEIGH_FAILED);
 	memset(&n->mac, 0, sizeof(n->mac));
 	arm(st, n, (uint64_t)st->sysctl.neigh_gc_stale_s * 1000000);
 	tcp_neigh_failed(st, &nexthop);
+	while (!list_empty(&waiting)) {
+		struct neigh_frame *w = container_of(waiting.next, struct neigh_frame, node);
+		struct ip_addr dst = frame_destination(w);
+		frame_free(st, w, DROP_NEIGH_FAILED);
+		if (!ip_addr_equal(&dst, &told))
+			tcp_neigh_failed(st, &dst);
+		told = dst;
+	}
 }
 
 /* True while the entry has been used within the given time. */
