@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * accept(): one recvmsg() on the listening descriptor, where xtcpd puts each established connection
+ * as a record with its descriptor attached. Blocking, O_NONBLOCK, signals and SO_RCVTIMEO are the
+ * kernel's own; nothing is asked of xtcpd.
+ *
+ * A descriptor that does not fit the table would be lost with its record, so there must be room
+ * before the record is taken; the address goes straight from the record to the program's buffer, so
+ * that a bad pointer leaves the connection queued as well.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+static bool table_has_room(int fd)
+{
+	int probe = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (probe < 0)
+		return false;
+	real.close(probe);
+	return true;
+}
+
+static int descriptor_in(struct msghdr *msg)
+{
+	int fd = -1;
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* Receives a record, its remote address into addr (room bytes of it). The descriptor, or -1. */
+static int take_connection(int fd, struct sockaddr *addr, size_t room, bool cloexec)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct rpc_accept rec;
+	const size_t before = offsetof(struct rpc_accept, remote);
+	struct iovec iov[3] = {{&rec, before},
+			       {addr, room},
+			       {(char *)&rec + before + room, sizeof(rec) - before - room}};
+	struct msghdr msg = {.msg_iov = iov,
+			     .msg_iovlen = 3,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t n = real.recvmsg(fd, &msg, cloexec ? MSG_CMSG_CLOEXEC : 0);
+	if (n < 0)
+		return -1;
+	if (n == 0) /* no longer a listener, or xtcpd is gone */
+		return fail(EINVAL);
+	int got = descriptor_in(&msg);
+	if (got < 0)
+		return fail(msg.msg_flags & MSG_CTRUNC ? EMFILE : ECONNABORTED);
+	if (n == sizeof(rec) && rec.magic == RPC_MAGIC && rec.version == RPC_VERSION)
+		return got;
+	real.close(got);
+	return fail(ECONNABORTED);
+}
+
+static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	const socklen_t whole = sizeof(struct sockaddr_in);
+	socklen_t room = 0;
+	if (addr && !copy_in(&room, len, sizeof(room)))
+		return fail(EFAULT);
+	if ((int)room < 0)
+		return fail(EINVAL);
+	if (!table_has_room(fd))
+		return -1;
+	int got = take_connection(fd, addr, room < whole ? room : whole, flags & SOCK_CLOEXEC);
+	if (got < 0)
+		return -1;
+	if (addr)
+		*len = whole;
+	if (flags & SOCK_NONBLOCK)
+		fcntl(got, F_SETFL, O_RDWR | O_NONBLOCK);
+	return got;
+}
+
+EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	if (f_state_of(fd) == F_LISTENING) {
+		if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+			return fail(EINVAL);
+		return accept_ours(fd, addr, len, flags);
+	}
+	if (f_is_ours(fd))
+		return fail(EINVAL);
+	return real.accept4(fd, addr, len, flags);
+}
+
+EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return accept4(fd, addr, len, 0);
+}

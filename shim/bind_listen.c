@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* bind() and listen(): xtcpd decides, and the program waits for its answer. */
+#include <errno.h>
+
+#include "shim/shim.h"
+
+#define ADDRESS_MAX                                                                                \
+	128 /* sizeof(struct sockaddr_storage): longer is EINVAL, as the kernel says               \
+	     */
+
+EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	if (!f_is_ours(fd))
+		return real.bind(fd, addr, len);
+	if (len > ADDRESS_MAX)
+		return fail(EINVAL);
+	rpc_init(&req, RPC_BIND);
+	if (!copy_in(&req.addr, addr, len < sizeof(req.addr) ? len : sizeof(req.addr)))
+		return fail(EFAULT);
+	if (len < sizeof(req.addr))
+		return fail(EINVAL);
+	req.addr_len = len;
+	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
+}
+
+/* The first listen() fills F with padding, so that it never polls writable. */
+EXPORT int listen(int fd, int backlog)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	if (!f_is_ours(fd))
+		return real.listen(fd, backlog);
+	enum f_state state = f_state_of(fd);
+	struct rpc_name name;
+	if (state == F_CONNECTING || state == F_CONNECTED || f_accepted_name(fd, &name))
+		return fail(EINVAL);
+	if (state == F_FAILED && !f_renew(fd))
+		return -1;
+	rpc_init(&req, RPC_LISTEN);
+	req.arg = backlog;
+	if (!xtcpd_attach(fd))
+		return -1;
+	if (state != F_LISTENING) {
+		uint32_t bytes = f_padding_bytes(fd);
+		if (xtcpd_pad(fd, bytes))
+			req.pad_bytes = bytes;
+	}
+	if (!xtcpd_ask(fd, &req, &reply))
+		return -1;
+	f_set_state(fd, F_LISTENING);
+	return 0;
+}

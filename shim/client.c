@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Talking to xtcpd: one connection for each request, or F's own while it is not yet a stream of
+ * bytes (rpc/rpc.h). Everything is on the stack; a signal may interrupt any of it and call any of
+ * it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+#define PAD_CHUNK 4096
+#define PAD_CHUNKS_MAX 16
+#define BUSY_TRIES 5000 /* a millisecond apart: xtcpd's backlog is full */
+
+static const uint8_t zeros[PAD_CHUNK];
+
+/* --- reaching it */
+
+static socklen_t path_address(struct sockaddr_un *un)
+{
+	memset(un, 0, sizeof(*un));
+	un->sun_family = AF_UNIX;
+	strcpy(un->sun_path, xtcpd_path);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(xtcpd_path) + 1);
+}
+
+/* For programs that have chrooted since: the same rule, held to by credentials. */
+static socklen_t abstract_address(struct sockaddr_un *un)
+{
+	const size_t prefix = sizeof(RPC_ABSTRACT_PREFIX) - 1;
+	size_t n = strlen(xtcpd_path);
+	if (n > sizeof(un->sun_path) - 1 - prefix)
+		n = sizeof(un->sun_path) - 1 - prefix;
+	memset(un, 0, sizeof(*un));
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path + 1, RPC_ABSTRACT_PREFIX, prefix);
+	memcpy(un->sun_path + 1 + prefix, xtcpd_path, n);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + prefix + n);
+}
+
+/* A non-blocking descriptor is told EAGAIN when xtcpd's backlog is full: it will not be for long.
+ */
+static int connect_patiently(int fd, const struct sockaddr_un *un, socklen_t len)
+{
+	for (int tries = 0;; tries++) {
+		if (real.connect(fd, (const struct sockaddr *)un, len) == 0 || errno == EISCONN)
+			return 0;
+		if (errno == EAGAIN && tries < BUSY_TRIES)
+			f_poll(-1, 0, 1);
+		else if (errno != EINTR)
+			return -1;
+	}
+}
+
+/* One line, and only once in a process: what was tried, and what to do. */
+static void complain(int err)
+{
+	static _Atomic bool done;
+	char line[400], *p = line;
+	if (atomic_exchange(&done, true))
+		return;
+	const char *parts[] = {"xtcp: no daemon at ", xtcpd_path, ": ", strerrordesc_np(err),
+			       fallback_to_kernel
+				   ? "; this program uses the kernel's sockets\n"
+				   : "; start xtcpd, or set XTCP_SOCKET to its socket\n"};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t n = strlen(parts[i]);
+		if (p + n > line + sizeof(line))
+			break;
+		memcpy(p, parts[i], n);
+		p += n;
+	}
+	if (real.write(STDERR_FILENO, line, (size_t)(p - line)) < 0)
+		return; /* nobody to tell */
+}
+
+static bool reach(int fd)
+{
+	struct sockaddr_un un;
+	if (connect_patiently(fd, &un, path_address(&un)) == 0)
+		return true;
+	int err = errno;
+	if (connect_patiently(fd, &un, abstract_address(&un)) == 0)
+		return true;
+	complain(err);
+	fail(err == EACCES || err == EPERM ? EACCES : ENETDOWN);
+	return false;
+}
+
+static int q_open(void)
+{
+	int q = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (q < 0 || reach(q))
+		return q;
+	int saved = errno;
+	real.close(q);
+	return fail(saved);
+}
+
+bool xtcpd_present(void)
+{
+	static _Atomic bool seen; /* only saves the question: who then finds nobody is told so */
+	if (atomic_load(&seen))
+		return true;
+	int q = q_open();
+	if (q < 0)
+		return false;
+	real.close(q);
+	atomic_store(&seen, true);
+	return true;
+}
+
+/* --- records */
+
+void rpc_init(struct rpc_request *req, enum rpc_type type)
+{
+	memset(req, 0, sizeof(*req));
+	req->magic = RPC_MAGIC;
+	req->version = RPC_VERSION;
+	req->type = (uint16_t)type;
+}
+
+/* The record with fd attached, and padding behind it. */
+static bool send_record(int over, int fd, const struct rpc_request *req, uint32_t pad_bytes)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov[1 + PAD_CHUNKS_MAX] = {{(void *)req, sizeof(*req)}};
+	size_t n = 1, total = sizeof(*req);
+	for (uint32_t left = pad_bytes; left > 0 && n < sizeof(iov) / sizeof(iov[0]); n++) {
+		size_t part = left < PAD_CHUNK ? left : PAD_CHUNK;
+		iov[n] = (struct iovec){(void *)zeros, part};
+		left -= (uint32_t)part;
+		total += part;
+	}
+	struct msghdr msg = {.msg_iov = iov,
+			     .msg_iovlen = n,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	control.align = (struct cmsghdr){
+	    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	ssize_t sent;
+	do {
+		sent = real.sendmsg(over, &msg, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent == (ssize_t)total)
+		return true;
+	fail(sent < 0 && errno == ENOMEM ? ENOBUFS : ENETDOWN);
+	return false;
+}
+
+bool xtcpd_send_own(int fd, struct rpc_request *req)
+{
+	if (!f_attached(fd) && !reach(fd))
+		return false;
+	return send_record(fd, fd, req, req->pad_bytes);
+}
+
+bool xtcpd_attach(int fd)
+{
+	struct rpc_request req;
+	if (f_attached(fd))
+		return true;
+	rpc_init(&req, RPC_ATTACH);
+	return xtcpd_send_own(fd, &req);
+}
+
+/* AF_UNIX calls a socket writable while what it sent and the peer has not read is at most a quarter
+ * of SO_SNDBUF. */
+uint32_t f_padding_bytes(int fd)
+{
+	int sndbuf = 0;
+	socklen_t len = sizeof(sndbuf);
+	if (real.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len) < 0 || sndbuf <= 0)
+		sndbuf = 212992;
+	uint32_t bytes = (uint32_t)sndbuf / 4;
+	return bytes < PAD_CHUNK * PAD_CHUNKS_MAX ? bytes : PAD_CHUNK * PAD_CHUNKS_MAX;
+}
+
+bool xtcpd_pad(int fd, uint32_t bytes)
+{
+	struct iovec iov[PAD_CHUNKS_MAX];
+	size_t n = 0;
+	for (uint32_t left = bytes; left > 0 && n < PAD_CHUNKS_MAX; n++) {
+		size_t part = left < PAD_CHUNK ? left : PAD_CHUNK;
+		iov[n] = (struct iovec){(void *)zeros, part};
+		left -= (uint32_t)part;
+	}
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
+	return real.sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes;
+}
+
+int xtcpd_ask_open(int fd, struct rpc_request *req)
+{
+	if (!xtcpd_attach(fd))
+		return -1;
+	int q = q_open();
+	if (q < 0 || send_record(q, fd, req, 0))
+		return q;
+	int saved = errno;
+	real.close(q);
+	return fail(saved);
+}
+
+/* Not interruptible: as a system call that does not sleep. */
+bool xtcpd_answer(int q, struct rpc_reply *reply)
+{
+	size_t got = 0;
+	while (got < sizeof(*reply)) {
+		ssize_t n = real.read(q, (char *)reply + got, sizeof(*reply) - got);
+		if (n > 0)
+			got += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+	if (got == sizeof(*reply) && reply->magic == RPC_MAGIC && reply->version == RPC_VERSION &&
+	    reply->value_len <= RPC_VALUE_MAX)
+		return true;
+	fail(ENETDOWN);
+	return false;
+}
+
+bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply)
+{
+	int q = xtcpd_ask_open(fd, req);
+	if (q < 0)
+		return false;
+	bool ok = !reply || xtcpd_answer(q, reply);
+	int saved = errno;
+	real.close(q);
+	errno = saved;
+	if (ok && reply && reply->error) {
+		fail(reply->error);
+		return false;
+	}
+	return ok;
+}
+
+int xtcpd_take_error(int fd)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	int saved = errno;
+	rpc_init(&req, RPC_GETERR);
+	int err = xtcpd_ask(fd, &req, &reply) ? 0 : errno;
+	errno = saved;
+	return err;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; all else is native.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+
+#include "shim/shim.h"
+
+static int outq(int fd, int *to)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	int bytes = 0;
+	if (f_attached(fd)) {
+		rpc_init(&req, RPC_OUTQ);
+		if (!xtcpd_ask(fd, &req, &reply))
+			return -1;
+		bytes = reply.arg;
+	}
+	return copy_out(to, &bytes, sizeof(bytes)) ? 0 : fail(EFAULT);
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	va_start(ap, request);
+	void *arg = va_arg(ap, void *);
+	va_end(ap);
+	if (request == SIOCOUTQ && f_is_ours(fd))
+		return outq(fd, arg);
+	return real.ioctl(fd, request, arg);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * getsockopt() and setsockopt().
+ *
+ * Three kinds of option: those the kernel keeps for the descriptor itself (time-outs, SO_RCVLOWAT);
+ * constants of a TCP socket; and those of the connection, which xtcpd has. The common ones of the
+ * last kind are checked here and sent without waiting; for the rest xtcpd says what Linux would.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/tcp.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "shim/shim.h"
+
+/* --- the kernel's own */
+
+static bool is_native(int level, int name)
+{
+	if (level != SOL_SOCKET)
+		return false;
+	switch (name) {
+	case SO_RCVTIMEO_OLD:
+	case SO_SNDTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+	case SO_SNDTIMEO_NEW:
+	case SO_RCVLOWAT:
+	case SO_COOKIE:
+	case SO_DEBUG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Kept by the kernel as well, because the shim or AF_UNIX itself needs it there. */
+static bool is_native_too(int level, int name)
+{
+	return level == SOL_SOCKET && (name == SO_LINGER || name == SO_OOBINLINE);
+}
+
+/* --- constants */
+
+static bool constant_of(int level, int name, int *value)
+{
+	if (level != SOL_SOCKET)
+		return false;
+	switch (name) {
+	case SO_TYPE:
+		*value = SOCK_STREAM;
+		return true;
+	case SO_DOMAIN:
+		*value = AF_INET;
+		return true;
+	case SO_PROTOCOL:
+		*value = IPPROTO_TCP;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* --- known ranges */
+
+struct known {
+	int level, name, min, max;
+};
+
+/* Plain integers for which being in range is all that can go wrong. */
+static const struct known *known_option(int level, int name)
+{
+	static const struct known list[] = {
+	    {SOL_SOCKET, SO_REUSEADDR, INT_MIN, INT_MAX},
+	    {SOL_SOCKET, SO_REUSEPORT, INT_MIN, INT_MAX},
+	    {SOL_SOCKET, SO_KEEPALIVE, INT_MIN, INT_MAX},
+	    {SOL_SOCKET, SO_OOBINLINE, INT_MIN, INT_MAX},
+	    {SOL_SOCKET, SO_SNDBUF, INT_MIN, INT_MAX},
+	    {SOL_SOCKET, SO_RCVBUF, INT_MIN, INT_MAX},
+	    {IPPROTO_TCP, TCP_NODELAY, INT_MIN, INT_MAX},
+	    {IPPROTO_TCP, TCP_CORK, INT_MIN, INT_MAX},
+	    {IPPROTO_TCP, TCP_QUICKACK, INT_MIN, INT_MAX},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
+	    {IPPROTO_TCP, TCP_SYNCNT, 1, 127},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT_MAX},
+	    {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT_MIN, INT_MAX},
+	};
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (list[i].level == level && list[i].name == name)
+			return &list[i];
+	return NULL;
+}
+
+/* --- setsockopt */
+
+static int set_at_xtcpd(int fd, struct rpc_request *req, bool wait)
+{
+	struct rpc_reply reply;
+	if (wait)
+		req->flags |= RPC_FLAG_REPLY;
+	return xtcpd_ask(fd, req, wait ? &reply : NULL) ? 0 : -1;
+}
+
+/* 0: send it, 1: xtcpd must judge it, -1 with errno: wrong. */
+static int judge(const struct known *known, const struct rpc_request *req)
+{
+	int value;
+	if (!known)
+		return 1;
+	if (req->value_len < sizeof(value))
+		return fail(EINVAL);
+	memcpy(&value, req->value, sizeof(value));
+	return value < known->min || value > known->max ? fail(EINVAL) : 0;
+}
+
+static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
+{
+	struct rpc_request req;
+	if (is_native(level, name))
+		return real.setsockopt(fd, level, name, val, len);
+	if ((int)len < 0)
+		return fail(EINVAL);
+	rpc_init(&req, RPC_SETSOCKOPT);
+	req.level = level;
+	req.name = name;
+	req.value_len = len < RPC_VALUE_MAX ? len : RPC_VALUE_MAX;
+	if (!copy_in(req.value, val, req.value_len))
+		return fail(EFAULT);
+	int verdict = judge(known_option(level, name), &req);
+	if (verdict < 0)
+		return -1;
+	if (is_native_too(level, name) && real.setsockopt(fd, level, name, val, len) < 0)
+		return -1;
+	return set_at_xtcpd(fd, &req, verdict > 0);
+}
+
+EXPORT int setsockopt(int fd, int level, int name, const void *val, socklen_t len)
+{
+	return f_is_ours(fd) ? set_ours(fd, level, name, val, len)
+			     : real.setsockopt(fd, level, name, val, len);
+}
+
+/* --- getsockopt */
+
+static int put_value(const void *from, socklen_t have, void *val, socklen_t *len)
+{
+	socklen_t room;
+	if (!copy_in(&room, len, sizeof(room)))
+		return fail(EFAULT);
+	if ((int)room < 0)
+		return fail(EINVAL);
+	if (have > room)
+		have = room;
+	if (!copy_out(val, from, have) || !copy_out(len, &have, sizeof(have)))
+		return fail(EFAULT);
+	return 0;
+}
+
+/* SO_ERROR: as long as nothing has gone wrong the kernel knows it as well as xtcpd. */
+static int get_error(int fd, void *val, socklen_t *len)
+{
+	int err = 0;
+	if (f_attached(fd) && f_hungup(fd)) {
+		int native;
+		socklen_t native_len = sizeof(native);
+		err = xtcpd_take_error(fd);
+		real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &native, &native_len);
+		if (f_state_of(fd) == F_CONNECTING)
+			f_set_state(fd, F_FAILED);
+	}
+	return put_value(&err, sizeof(err), val, len);
+}
+
+static int get_at_xtcpd(int fd, int level, int name, void *val, socklen_t *len)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	socklen_t room;
+	if (!copy_in(&room, len, sizeof(room)))
+		return fail(EFAULT);
+	if ((int)room < 0)
+		return fail(EINVAL);
+	rpc_init(&req, RPC_GETSOCKOPT);
+	req.level = level;
+	req.name = name;
+	req.value_len = room < RPC_VALUE_MAX ? room : RPC_VALUE_MAX;
+	if (!xtcpd_ask(fd, &req, &reply))
+		return -1;
+	return put_value(reply.value, reply.value_len, val, len);
+}
+
+static int get_ours(int fd, int level, int name, void *val, socklen_t *len)
+{
+	int constant;
+	if (level == SOL_SOCKET && name == SO_ERROR)
+		return get_error(fd, val, len);
+	if (constant_of(level, name, &constant))
+		return put_value(&constant, sizeof(constant), val, len);
+	if (is_native(level, name))
+		return real.getsockopt(fd, level, name, val, len);
+	return get_at_xtcpd(fd, level, name, val, len);
+}
+
+EXPORT int getsockopt(int fd, int level, int name, void *val, socklen_t *len)
+{
+	return f_is_ours(fd) ? get_ours(fd, level, name, val, len)
+			     : real.getsockopt(fd, level, name, val, len);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernel remembers of a socket of ours: see shim.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+#define NAME_OFFSET (offsetof(struct sockaddr_un, sun_path) + 1)
+#define MARK_LEN (sizeof(RPC_MARK) - 1)
+#define STATE_MAGIC 0x7874637073740000ull /* "xtcpst", then the state */
+
+static socklen_t name_of(int fd, struct sockaddr_un *un)
+{
+	socklen_t len = sizeof(*un);
+	int saved = errno;
+	if (real.getsockname(fd, (struct sockaddr *)un, &len) < 0)
+		len = 0;
+	errno = saved;
+	if (len < NAME_OFFSET + MARK_LEN || un->sun_family != AF_UNIX || un->sun_path[0] != '\0' ||
+	    memcmp(un->sun_path + 1, RPC_MARK, MARK_LEN) != 0)
+		return 0;
+	return len;
+}
+
+bool f_is_ours(int fd)
+{
+	struct sockaddr_un un;
+	return name_of(fd, &un) > 0;
+}
+
+bool f_accepted_name(int fd, struct rpc_name *name)
+{
+	struct sockaddr_un un;
+	if (name_of(fd, &un) != NAME_OFFSET + sizeof(*name) ||
+	    memcmp(un.sun_path + 1, RPC_NAME_MARK, sizeof(RPC_NAME_MARK)) != 0)
+		return false;
+	memcpy(name, un.sun_path + 1, sizeof(*name));
+	return true;
+}
+
+bool f_attached(int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof(un);
+	int saved = errno;
+	bool yes = real.getpeername(fd, (struct sockaddr *)&un, &len) == 0;
+	errno = saved;
+	return yes;
+}
+
+enum f_state f_state_of(int fd)
+{
+	uint64_t word = 0;
+	socklen_t len = sizeof(word);
+	int saved = errno;
+	int rc = real.getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len);
+	errno = saved;
+	if (rc < 0 || len != sizeof(word) || (word & ~0xffffull) != STATE_MAGIC)
+		return F_NONE;
+	return (enum f_state)(word & 0xffff);
+}
+
+void f_set_state(int fd, enum f_state state)
+{
+	uint64_t word = STATE_MAGIC | (uint64_t)state;
+	int saved = errno;
+	real.setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof(word));
+	errno = saved;
+}
+
+short f_poll(int fd, short events, int timeout_ms)
+{
+	struct pollfd p = {fd, events, 0};
+	struct timespec t = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+	long rc = syscall(SYS_ppoll, &p, 1, timeout_ms < 0 ? NULL : &t, NULL, 0);
+	return rc < 0 ? (short)-1 : p.revents;
+}
+
+bool f_hungup(int fd)
+{
+	int saved = errno;
+	short got = f_poll(fd, 0, 0);
+	errno = saved;
+	return got != -1 && got & (POLLHUP | POLLERR);
+}
+
+static char *put_hex(char *p, uint64_t v)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*p++ = digits[v >> shift & 15];
+	return p;
+}
+
+/* Unique while it lives: the kernel refuses a name in use, and the next number is tried. */
+static int give_name(int fd)
+{
+	static _Atomic uint32_t counter;
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	for (int tries = 0; tries < 10000; tries++) {
+		uint64_t n = (uint64_t)getpid() << 32 | atomic_fetch_add(&counter, 1);
+		memcpy(un.sun_path + 1, RPC_MARK, MARK_LEN);
+		char *end = put_hex(un.sun_path + 1 + MARK_LEN, n);
+		if (real.bind(fd, (struct sockaddr *)&un, (socklen_t)(end - (char *)&un)) == 0)
+			return 0;
+		if (errno != EADDRINUSE)
+			return -1;
+	}
+	return -1;
+}
+
+int f_create(int flags)
+{
+	int fd = real.socket(AF_UNIX, SOCK_STREAM | flags, 0);
+	if (fd < 0)
+		return -1;
+	if (give_name(fd) == 0)
+		return fd;
+	int saved = errno;
+	real.close(fd);
+	return fail(saved == EADDRINUSE ? ENOBUFS : saved);
+}
+
+bool f_renew(int fd)
+{
+	int status = fcntl(fd, F_GETFL), closing = fcntl(fd, F_GETFD);
+	int fresh = f_create(SOCK_CLOEXEC | (status & O_NONBLOCK ? SOCK_NONBLOCK : 0));
+	if (fresh < 0)
+		return false;
+	bool ok = dup3(fresh, fd, closing & FD_CLOEXEC ? O_CLOEXEC : 0) >= 0;
+	int saved = errno;
+	real.close(fresh);
+	errno = saved;
+	return ok;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the shim's files share.
+ *
+ * Theory of operation: a socket of ours is an AF_UNIX stream socket F whose other end xtcpd holds
+ * (rpc/rpc.h). Everything about F that the shim needs to know is kept by the kernel, with the open
+ * file itself, so that fork, exec, dup and descriptor passing lose nothing:
+ *   - that it is ours: its abstract name begins with RPC_MARK;
+ *   - whether it is attached to xtcpd: it has a peer;
+ *   - what it is being used for: one word in SO_MAX_PACING_RATE, an option AF_UNIX stores and does
+ *     not use (enum f_state). The program's own SO_MAX_PACING_RATE goes to xtcpd.
+ * The shim itself has no state but constants found at start-up. It takes no lock, allocates nothing
+ * and starts nothing; every function here is async-signal-safe and keeps errno unless it says that
+ * it sets it.
+ */
+#ifndef XTCP_SHIM_H
+#define XTCP_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "rpc/rpc.h"
+
+#define EXPORT __attribute__((visibility("default")))
+/* An alias libc exports beside the call itself. */
+#define ALIAS_OF(name) __attribute__((visibility("default"), alias(#name)))
+
+/* --- real.c: libc's own functions; set before main(), raw system calls until then */
+struct real_calls {
+	int (*socket)(int, int, int);
+	int (*bind)(int, const struct sockaddr *, socklen_t);
+	int (*listen)(int, int);
+	int (*accept4)(int, struct sockaddr *, socklen_t *, int);
+	int (*connect)(int, const struct sockaddr *, socklen_t);
+	int (*getsockname)(int, struct sockaddr *, socklen_t *);
+	int (*getpeername)(int, struct sockaddr *, socklen_t *);
+	int (*getsockopt)(int, int, int, void *, socklen_t *);
+	int (*setsockopt)(int, int, int, const void *, socklen_t);
+	int (*shutdown)(int, int);
+	int (*close)(int);
+	ssize_t (*read)(int, void *, size_t);
+	ssize_t (*readv)(int, const struct iovec *, int);
+	ssize_t (*recvfrom)(int, void *, size_t, int, struct sockaddr *, socklen_t *);
+	ssize_t (*recvmsg)(int, struct msghdr *, int);
+	int (*recvmmsg)(int, struct mmsghdr *, unsigned, int, struct timespec *);
+	ssize_t (*write)(int, const void *, size_t);
+	ssize_t (*writev)(int, const struct iovec *, int);
+	ssize_t (*sendto)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+	ssize_t (*sendmsg)(int, const struct msghdr *, int);
+	int (*sendmmsg)(int, struct mmsghdr *, unsigned, int);
+	ssize_t (*sendfile)(int, int, off_t *, size_t);
+	int (*ioctl)(int, unsigned long, ...);
+};
+extern struct real_calls real;
+extern char xtcpd_path[108];	/* XTCP_SOCKET, or RPC_PATH */
+extern bool fallback_to_kernel; /* XTCP_FALLBACK=kernel */
+
+/* --- ours.c: what the kernel knows of a descriptor */
+enum f_state {
+	F_NONE,	      /* fresh, or bound */
+	F_CONNECTING, /* connect() has been called */
+	F_CONNECTED,  /* and its success been reported */
+	F_FAILED,     /* its failure has been reported: another connect() needs a new F */
+	F_LISTENING,
+};
+bool f_is_ours(int fd);
+/* The addresses that an accepted socket's name tells; false for every other socket. */
+bool f_accepted_name(int fd, struct rpc_name *name);
+bool f_attached(int fd);
+enum f_state f_state_of(int fd); /* F_NONE for what is not ours */
+void f_set_state(int fd, enum f_state state);
+short f_poll(int fd, short events, int timeout_ms); /* revents; -1 with errno */
+bool f_hungup(int fd);
+/* A new, unattached F; -1 with errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
+int f_create(int flags);
+/* Puts a new F in fd's place, with its O_NONBLOCK and FD_CLOEXEC. False with errno. */
+bool f_renew(int fd);
+
+/* --- client.c: talking to xtcpd. False and -1: errno says why (ENETDOWN: nobody there) */
+bool xtcpd_present(void);  /* asked once; complains on stderr if not */
+bool xtcpd_attach(int fd); /* idempotent */
+/* Sends a record on fd's own connection, followed by req->pad_bytes of padding. */
+bool xtcpd_send_own(int fd, struct rpc_request *req);
+bool xtcpd_pad(int fd, uint32_t bytes);
+uint32_t f_padding_bytes(int fd);
+void rpc_init(struct rpc_request *req, enum rpc_type type);
+/* A request about fd on a connection of its own. reply NULL: waits for nothing. */
+bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply);
+/* The same, left open for the answer to come later; -1 with errno. */
+int xtcpd_ask_open(int fd, struct rpc_request *req);
+bool xtcpd_answer(int q, struct rpc_reply *reply);
+/* The socket's error, which this clears (SO_ERROR); 0 if there is none. */
+int xtcpd_take_error(int fd);
+
+/* --- copy.c: memory the program points at: false instead of a crash */
+bool copy_in(void *to, const void *from, size_t n);
+bool copy_out(void *to, const void *from, size_t n);
+/* As getsockname() stores an address: truncated to *len, the whole length in *len. -1 with errno.
+ */
+int put_address(const struct sockaddr_in *from, struct sockaddr *to, socklen_t *len);
+
+static inline int fail(int err)
+{
+	extern int *__errno_location(void);
+	*__errno_location() = err;
+	return -1;
+}
+
+#endif

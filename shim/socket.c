@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* socket(): AF_INET streams are ours; everything else is the kernel's, its errors included. */
+#include <errno.h>
+
+#include "shim/shim.h"
+
+#define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define TYPE_MASK 0xf
+
+EXPORT int socket(int domain, int type, int protocol)
+{
+	bool stream = (type & TYPE_MASK) == SOCK_STREAM;
+	int flags = type & ~TYPE_MASK;
+	/* There is no IPv6 here yet: so that programs fall back to IPv4. */
+	if (domain == AF_INET6 && stream && (protocol == 0 || protocol == IPPROTO_TCP) &&
+	    !fallback_to_kernel)
+		return fail(EAFNOSUPPORT);
+	if (domain != AF_INET || !stream)
+		return real.socket(domain, type, protocol);
+	if (protocol == IPPROTO_MPTCP) /* would be TCP past the private stack */
+		return fail(EPROTONOSUPPORT);
+	if ((protocol != 0 && protocol != IPPROTO_TCP) || flags & ~FLAGS)
+		return real.socket(domain, type, protocol);
+	if (xtcpd_present())
+		return f_create(flags);
+	if (fallback_to_kernel)
+		return real.socket(domain, type, protocol);
+	return -1;
+}
