@@ -134,6 +134,7 @@ static enum step step_too_long(struct control_client *c)
 
 	daemon_count(c->control->d, XtcpdControlErrors);
 	control_append_json(&c->out, error);
+	control_append(&c->out, "\n", 1);
 	json_decref(error);
 	c->closing = true;
 	return c->out.failed ? STEP_CLOSE : STEP_AGAIN;

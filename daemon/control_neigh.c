@@ -53,7 +53,7 @@ static json_t *result(int err, const char *address)
 	case 0:
 		return control_done();
 	case -EINVAL:
-		return control_error("%s is no host's address on this link", address);
+		return control_error("%s is not an address another host can have", address);
 	case -ESRCH:
 		return control_error("there is no entry for %s", address);
 	case -ENOBUFS:

@@ -73,12 +73,22 @@ static bool parse_port(const char *s, int *port)
 	return true;
 }
 
+/* "A" or "A/N" */
 static bool parse_network(const char *s, struct config_address *a)
 {
-	if (config_parse_cidr(s, &a->v4, &a->prefix_len))
-		return true;
-	a->prefix_len = 32;
-	return config_parse_v4(s, &a->v4);
+	char copy[32];
+	uint32_t n = 32;
+
+	if (strlen(s) >= sizeof(copy))
+		return false;
+	memcpy(copy, s, strlen(s) + 1);
+	char *slash = strchr(copy, '/');
+	if (slash && !parse_u32(slash + 1, 0, 32, &n))
+		return false;
+	if (slash)
+		*slash = '\0';
+	a->prefix_len = n;
+	return config_parse_v4(copy, &a->v4);
 }
 
 /* A word that takes another. False: not one of ours, or not a value for it. */

@@ -186,7 +186,9 @@ static const char *const wrong_lines[] = {
     "neigh add 10.77.0.9 lladdr",
     "neigh add 10.77.0.9 lladdr 02:00:00:00:00:0g",
     "neigh add 10.77.0.9 lladdr 01:00:00:00:00:01",
-    "neigh add 192.0.2.1 lladdr 02:00:00:00:00:01",
+    "neigh add 224.0.0.1 lladdr 02:00:00:00:00:01",
+    "neigh add 10.77.0.255 lladdr 02:00:00:00:00:01",
+    "neigh add 10.77.0.2 lladdr 02:00:00:00:00:01",
     "neigh add 10.77.0.9 mac 02:00:00:00:00:01",
     "neigh del 10.77.0.200",
     "neigh flush all",
@@ -679,7 +681,7 @@ START_TEST(a_line_too_long_ends_the_connection)
 	line[CONTROL_LINE_MAX + 1] = '\0';
 	say(fd, line);
 	heard(d, fd, "no such command");
-	line[CONTROL_LINE_MAX] = 'a';
+	line[CONTROL_LINE_MAX] = line[CONTROL_LINE_MAX + 1] = 'a';
 	line[sizeof(line) - 1] = '\0';
 	say(fd, line);
 	heard(d, fd, "at most 1024 bytes");

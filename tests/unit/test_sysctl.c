@@ -8,9 +8,16 @@
 #include "daemon/config.h"
 #include "tests/unit/suites.h"
 
+static bool transmit(void *ctx, const struct frame_out *f)
+{
+	(void)ctx;
+	(void)f;
+	return true;
+}
+
 static struct stack *stack_new(void)
 {
-	static const struct stack_ops ops = {.transmit = NULL};
+	static const struct stack_ops ops = {.transmit = transmit};
 	struct stack_config config = {.mac = {{2}}, .mtu_bytes = 1500, .pkt_limit_bytes = 1 << 20};
 	struct stack *st = stack_create(&config, &ops, NULL, 0);
 
