@@ -34,20 +34,21 @@ static void print_offload(const json_t *offload)
 	       get_int(offload, "tso_max_bytes"));
 }
 
-static void print_counts(const char *way, const json_t *n, const char *fourth)
+static void print_counts(const char *way, const json_t *n, const char *last)
 {
-	struct columns c = {.count = 6, .right = {false, true, true, true, true, true}};
-	char cell[6][32];
-	const char *head[6] = {way, "bytes", "packets", "errors", "dropped", fourth};
-	const char *row[6];
+	const char *head[] = {way, "bytes", "packets", "errors", "dropped", last};
+	struct columns c = {
+	    .count = last ? 6 : 5,
+	    .right = {false, true, true, true, true, true},
+	    .gap = {"    ", " ", " ", " ", " ", " "},
+	};
+	char cell[COLUMNS_MAX][32];
+	const char *row[COLUMNS_MAX] = {""};
 
-	for (int i = 0; i < 6; i++) {
-		c.gap[i] = i ? " " : "    ";
-		snprintf(cell[i], sizeof(cell[i]), "%lld", i ? get_int(n, head[i]) : 0);
-		row[i] = i ? cell[i] : "";
+	for (int i = 1; i < c.count; i++) {
+		snprintf(cell[i], sizeof(cell[i]), "%lld", get_int(n, head[i]));
+		row[i] = cell[i];
 	}
-	if (!fourth[0])
-		row[5] = "";
 	columns_row(&c, head, NULL);
 	columns_row(&c, row, NULL);
 	columns_print(&c);
@@ -67,7 +68,7 @@ static void print_link(const json_t *doc)
 	print_inet(doc);
 	print_offload(json_object_get(doc, "offload"));
 	print_counts("RX:", json_object_get(doc, "rx"), "missed");
-	print_counts("TX:", json_object_get(doc, "tx"), "");
+	print_counts("TX:", json_object_get(doc, "tx"), NULL);
 	print_arp(json_object_get(doc, "arp"));
 }
 
