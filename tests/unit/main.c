@@ -19,6 +19,7 @@ static Suite *(*const suites[])(void) = {
 	listen_suite,
 	connect_suite,
 	close_suite,
+	receive_suite,
 	output_suite,
 	recovery_suite,
 	lossy_suite,
