@@ -19,7 +19,6 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "daemon/accept_push.h"
 #include "daemon/daemon.h"
@@ -107,8 +106,9 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
 	ssize_t got = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT);
 	if (got < 0) {
+		int err = errno;
 		tcp_send_commit(xs->sk, 0);
-		if (errno != EAGAIN && errno != EINTR)
+		if (err != EAGAIN && err != EINTR)
 			collected(xs, true); /* ECONNRESET: F was closed with bytes unread */
 		return false;
 	}
