@@ -49,6 +49,8 @@ EXPORT int listen(int fd, int backlog)
 	}
 	if (!xtcpd_ask(fd, &req, &reply))
 		return -1;
+	if (state != F_LISTENING)
+		real.shutdown(fd, SHUT_WR); /* a write is EPIPE from here on, as on any listener */
 	f_set_state(fd, F_LISTENING);
 	return 0;
 }

@@ -47,18 +47,41 @@ EXPORT int close(int fd)
 	return real.close(fd);
 }
 
-EXPORT int shutdown(int fd, int how)
+/* As Linux: a listener stops listening, unless only its sending is to end. */
+static int shutdown_listener(int fd, int how)
 {
 	struct rpc_request req;
 	struct rpc_reply reply;
-	if (f_state_of(fd) != F_LISTENING)
+	if (how == SHUT_WR)
+		return 0;
+	rpc_init(&req, RPC_UNLISTEN);
+	if (!xtcpd_ask(fd, &req, &reply))
+		return -1;
+	f_set_state(fd, F_FAILED); /* to be used again it must start anew */
+	return 0;
+}
+
+EXPORT int shutdown(int fd, int how)
+{
+	struct rpc_name name;
+	if (!f_is_ours(fd))
 		return real.shutdown(fd, how);
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return fail(EINVAL);
-	if (how == SHUT_WR) /* as Linux: nothing, for a listener */
-		return 0;
-	rpc_init(&req, RPC_UNLISTEN);
-	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
+	switch (f_state_of(fd)) {
+	case F_LISTENING:
+		return shutdown_listener(fd, how);
+	case F_NONE:
+		if (!f_accepted_name(fd, &name))
+			return fail(ENOTCONN);
+		break;
+	case F_FAILED:
+		return fail(ENOTCONN);
+	case F_CONNECTING:
+	case F_CONNECTED:
+		break;
+	}
+	return real.shutdown(fd, how);
 }
 
 EXPORT int __close(int fd) ALIAS_OF(close);

@@ -35,6 +35,15 @@ static int report_failure(int fd)
 	return fail(err ? err : ECONNABORTED);
 }
 
+/* A blocking connect() leaves an unconnected socket behind, as it was before. */
+static int fail_blocking(int fd)
+{
+	report_failure(fd);
+	int err = errno;
+	(void)f_renew(fd); /* else the next connect() tries again */
+	return fail(err);
+}
+
 static int wait_connected(int fd)
 {
 	short got = f_poll(fd, POLLOUT, send_timeout_ms(fd));
@@ -43,7 +52,7 @@ static int wait_connected(int fd)
 	if (got == 0)
 		return fail(EINPROGRESS);
 	if (got & (POLLHUP | POLLERR))
-		return report_failure(fd);
+		return fail_blocking(fd);
 	f_set_state(fd, F_CONNECTED);
 	return 0;
 }

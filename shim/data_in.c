@@ -46,18 +46,25 @@ static ssize_t explain(int fd, ssize_t n)
 
 static inline bool looks_like_record(const void *p, ssize_t n)
 {
-	uint32_t magic;
-	if (n < (ssize_t)sizeof(struct rpc_accept))
-		return false;
-	memcpy(&magic, p, sizeof(magic));
-	return __builtin_expect(magic == RPC_MAGIC, 0);
+	const uint32_t magic = RPC_MAGIC;
+	size_t len = n < (ssize_t)sizeof(magic) ? (size_t)n : sizeof(magic);
+	return __builtin_expect(memcmp(p, &magic, len) == 0, 0);
+}
+
+/* n bytes of a record have been read in error: the rest goes as well, so that the next is whole. */
+static ssize_t not_connected(int fd, ssize_t n)
+{
+	struct rpc_accept rest;
+	if (n < (ssize_t)sizeof(rest))
+		real.recvfrom(fd, &rest, sizeof(rest) - (size_t)n, MSG_DONTWAIT, NULL, NULL);
+	return fail(ENOTCONN);
 }
 
 static inline ssize_t received(int fd, const void *p, size_t want, ssize_t n)
 {
 	if (__builtin_expect(n > 0, 1)) {
 		if (looks_like_record(p, n) && f_state_of(fd) == F_LISTENING)
-			return fail(ENOTCONN);
+			return not_connected(fd, n);
 		return n;
 	}
 	return n == 0 && want == 0 ? 0 : explain(fd, n);

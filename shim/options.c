@@ -28,6 +28,7 @@ static bool is_native(int level, int name)
 	case SO_RCVLOWAT:
 	case SO_COOKIE:
 	case SO_DEBUG:
+	case SO_BROADCAST: /* means nothing to TCP */
 		return true;
 	default:
 		return false;
@@ -198,7 +199,9 @@ static int get_ours(int fd, int level, int name, void *val, socklen_t *len)
 		return get_error(fd, val, len);
 	if (constant_of(level, name, &constant))
 		return put_value(&constant, sizeof(constant), val, len);
-	if (is_native(level, name))
+	/* Cannot be set here, so they are what they were made. */
+	bool unset = level == SOL_SOCKET && (name == SO_PRIORITY || name == SO_DONTROUTE);
+	if (unset || is_native(level, name))
 		return real.getsockopt(fd, level, name, val, len);
 	return get_at_xtcpd(fd, level, name, val, len);
 }

@@ -151,6 +151,7 @@ static void listener_misuse(void)
 	char c = 0;
 	int l = listening(PORT);
 	signal(SIGPIPE, SIG_IGN);
+	nonblocking(l);
 	peer_connect(PORT);
 	wait_for(l, POLLIN);
 	say("recv", recv(l, &c, 1, 0));
