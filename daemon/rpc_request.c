@@ -80,6 +80,10 @@ static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	int err = bind_right(call, &local);
 	if (!err)
 		err = tcp_bind(xs->sk, &local);
+	if (err == -EADDRINUSE && sockets_free_port(call->d, local.port) && xs->sk)
+		err = tcp_bind(xs->sk, &local);
+	if (!xs->sk)
+		return -ENOTCONN; /* its own program went meanwhile */
 	local = tcp_local(xs->sk);
 	reply->addr = to_sockaddr_in(&local);
 	return err;
@@ -92,6 +96,10 @@ static int do_listen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply
 	(void)reply;
 	xs->pad_left += call->req->pad_bytes;
 	int err = fresh || xs->state == XS_LISTENING ? tcp_listen(xs->sk, call->req->arg) : -EINVAL;
+	if (err == -EADDRINUSE && sockets_free_port(call->d, tcp_local(xs->sk).port) && xs->sk)
+		err = tcp_listen(xs->sk, call->req->arg);
+	if (!xs->sk)
+		return -ENOTCONN;
 	if (err)
 		pump_padding(xs); /* it polls as before */
 	else

@@ -9,6 +9,7 @@
 #include "daemon/accept_push.h"
 #include "daemon/daemon.h"
 #include "daemon/linger.h"
+#include "daemon/pump.h"
 #include "daemon/socket.h"
 
 #define BUCKETS 65536 /* cookies are consecutive numbers: their low bits spread them */
@@ -79,6 +80,25 @@ void sockets_reap(struct daemon *d)
 		list_del(&xs->hash_node);
 		free(xs);
 	}
+}
+
+bool sockets_free_port(struct daemon *d, uint16_t port)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		list_for_each (pos, &d->sockets.bucket[i]) {
+			struct xsocket *xs = container_of(pos, struct xsocket, hash_node);
+			if (!xs->sk || tcp_local(xs->sk).port != port)
+				continue;
+			if (!xs->hungup && fd_hungup(xs->source.fd))
+				xsocket_note_hangup(xs);
+			any |= xs->hungup;
+		}
+	}
+	if (any)
+		pump_work(d);
+	return any;
 }
 
 void sockets_reset_all(struct daemon *d)

@@ -41,6 +41,11 @@ int sockets_init(struct daemon *d);	  /* 0 or -errno */
 void sockets_reset_all(struct daemon *d); /* the daemon ends: RST to every peer */
 void sockets_destroy(struct daemon *d);
 void sockets_reap(struct daemon *d); /* frees those that have ended */
+/*
+ * A program that closes a socket and binds its port again at once may be heard before the hang-up
+ * is: ends the sockets on the port whose programs are gone. True if there was one.
+ */
+bool sockets_free_port(struct daemon *d, uint16_t port);
 struct xsocket *sockets_find(struct daemon *d, uint64_t cookie);
 void sockets_insert(struct daemon *d, struct xsocket *xs);
 void sockets_remove(struct daemon *d, struct xsocket *xs); /* to the list of the ended */
