@@ -429,8 +429,9 @@ const char *neigh_state_name(enum neigh_state state)
 
 int neigh_add(struct stack *st, uint32_t v4, const struct mac_addr *mac)
 {
-	if (v4 == 0 || ip_is_own_v4(st, v4) || ipv4_is_multicast(v4) ||
-	    ip_is_broadcast_v4(st, v4) || mac_is_multicast(mac) || mac_is_zero(mac))
+	struct ip_path path;
+	if (ip_route_output(st, v4, 0, &path) || path.local || path.nexthop != v4 ||
+	    mac_is_multicast(mac) || mac_is_zero(mac))
 		return -EINVAL;
 	struct neigh *n = neigh_lookup(st, v4);
 	if (!n)

@@ -382,6 +382,7 @@ START_TEST(by_hand)
 	ck_assert_int_eq(neigh_add(h->st, HOST_V4, &peer_mac), -EINVAL);
 	ck_assert_int_eq(neigh_add(h->st, 0x0a4d00ff, &peer_mac), -EINVAL);
 	ck_assert_int_eq(neigh_add(h->st, 0xe0000001, &peer_mac), -EINVAL);
+	ck_assert_int_eq(neigh_add(h->st, 0xc0000201, &peer_mac), -EINVAL); /* not on the link */
 	ck_assert_int_eq(neigh_add(h->st, PEER_V4, &broadcast_mac), -EINVAL);
 	ck_assert_int_eq(neigh_add(h->st, PEER_V4, &zero), -EINVAL);
 	ck_assert_int_eq(neigh_del(h->st, PEER_V4), -ESRCH);
