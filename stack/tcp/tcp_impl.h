@@ -389,8 +389,8 @@ void tcp_input(struct stack *st, struct pkt *p, const struct ip_meta *m); /* tak
  * mtu: next-hop MTU for ICMP_FRAG_NEEDED. RFC 5927: the quoted sequence must be in flight. */
 void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct ip_addr *remote,
 		    const uint8_t *quoted, size_t len, uint8_t type, uint8_t code, uint32_t mtu);
-/* The neighbour of dst cannot be resolved: EHOSTUNREACH for those still connecting. */
-void tcp_neigh_failed(struct stack *st, const struct ip_addr *dst);
+/* A neighbour cannot be resolved: EHOSTUNREACH for those still connecting by way of it. */
+void tcp_neigh_failed(struct stack *st, const struct ip_addr *neigh);
 
 /* hashtables.c */
 struct sock_common *ehash_lookup(struct stack *st, const struct ip_addr *laddr, uint16_t lport,

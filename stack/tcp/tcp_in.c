@@ -66,7 +66,7 @@ void tcp_input(struct stack *st, struct pkt *p, const struct ip_meta *m)
 		stack_drop(st, p, DROP_IP_NOT_FOR_US);
 		return;
 	}
-	st->mib.counter[TcpInSegs] += p->gso_size ? (p->len + p->gso_size - 1u) / p->gso_size : 1;
+	snmp_inc(st, TcpInSegs);
 	bool ok = tcp_segment_parse(&seg, p, m, &why);
 	if (why != DROP_NONE)
 		snmp_inc(st, TcpInErrs);
@@ -76,6 +76,8 @@ void tcp_input(struct stack *st, struct pkt *p, const struct ip_meta *m)
 		stack_drop(st, p, (enum drop_reason)why);
 		return;
 	}
+	if (p->gso_size && p->len > p->gso_size) /* the link has put several into one */
+		st->mib.counter[TcpInSegs] += (p->len - 1) / p->gso_size;
 	dispatch(st, &seg);
 	pkt_free(seg.pkt);
 }
@@ -98,15 +100,24 @@ void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct 
 		request_icmp_error(container_of(c, struct request_sock, c), seq, type, code);
 }
 
-/* As an ICMP host unreachable about what was sent there: fatal for those still connecting. */
-static void fail_requests(struct stack *st, const struct ip_addr *dst)
+/* Does what goes to c's peer go by way of this neighbour? */
+static bool goes_by(struct stack *st, const struct sock_common *c, const struct ip_addr *neigh)
+{
+	struct ip_path path;
+	if (ip_addr_equal(&c->raddr, neigh))
+		return true;
+	return ip_route_output(st, c->raddr.v4, c->laddr.v4, &path) == 0 && !path.local &&
+	       path.nexthop == neigh->v4;
+}
+
+static void fail_requests(struct stack *st, const struct ip_addr *neigh)
 {
 	struct tcp_layer *tcp = &st->tcp;
 	for (uint32_t i = 0; tcp->request_socks > 0 && i < tcp->ehash_size; i++) {
 		struct sock_common *next;
 		for (struct sock_common *c = tcp->ehash[i]; c; c = next) {
 			next = c->hash_next;
-			if (c->kind != SOCK_KIND_REQUEST || !ip_addr_equal(&c->raddr, dst))
+			if (c->kind != SOCK_KIND_REQUEST || !goes_by(st, c, neigh))
 				continue;
 			struct request_sock *req = container_of(c, struct request_sock, c);
 			request_icmp_error(req, req->iss, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH);
@@ -114,14 +125,14 @@ static void fail_requests(struct stack *st, const struct ip_addr *dst)
 	}
 }
 
-void tcp_neigh_failed(struct stack *st, const struct ip_addr *dst)
+/* As an ICMP host unreachable about what is in flight that way: fatal for what is still opening. */
+void tcp_neigh_failed(struct stack *st, const struct ip_addr *neigh)
 {
 	list_for_each_safe (pos, &st->tcp.all) {
 		struct tcp_sock *sk = container_of(pos, struct tcp_sock, all_node);
-		if (sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN &&
-		    ip_addr_equal(&sk->c.raddr, dst))
+		if (sk->c.hash_pprev && sk->snd_una != sk->snd_nxt && goes_by(st, &sk->c, neigh))
 			tcp_sock_icmp_error(sk, sk->snd_una, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH,
 					    0);
 	}
-	fail_requests(st, dst);
+	fail_requests(st, neigh);
 }
