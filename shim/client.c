@@ -252,5 +252,5 @@ int xtcpd_take_error(int fd)
 	rpc_init(&req, RPC_GETERR);
 	int err = xtcpd_ask(fd, &req, &reply) ? 0 : errno;
 	errno = saved;
-	return err;
+	return err == ENETDOWN ? ECONNRESET : err; /* the connection went with its daemon */
 }
