@@ -93,9 +93,7 @@ static void app_verify(struct sim *sim, struct app *a, const uint8_t *p, size_t 
 static void app_receive(struct sim *sim, struct app *a)
 {
 	struct iovec iov[8];
-	size_t room = a->read_chunk;
-	if (sim->now_us < a->next_read_us)
-		return;
+	size_t room = sim->now_us < a->next_read_us ? 0 : a->read_chunk;
 	while (room > 0 && !sim->failure[0]) {
 		int n = tcp_recv_iov(a->sk, iov, 8);
 		size_t took = 0;
@@ -172,11 +170,13 @@ static void accept_all(struct sim *sim, struct tcp_sock *listener)
 	struct tcp_sock *sk;
 	while ((sk = tcp_accept(listener))) {
 		struct app *a = &sim->server[tcp_local(sk).port - SIM_FIRST_PORT];
-		if (a->sk ||
-		    a->done) { /* the client gave up and connected again: impossible here */
-			sim_fail(sim, "conn %u accepted twice", a->index);
+		if (a->sk || a->done) {
+			/* A late copy of the ACK that answered a cookie makes a connection again.
+			 */
+			if (!sim->cookies)
+				sim_fail(sim, "conn %u accepted twice", a->index);
 			tcp_abort(sk);
-			return;
+			continue;
 		}
 		a->sk = sk;
 		a->connected = true;
@@ -189,6 +189,9 @@ static bool err_is_legitimate(const struct sim *sim, const struct app *a, int er
 {
 	const struct app *peer = a->is_server ? &sim->client[a->index] : &sim->server[a->index];
 	if (peer->aborted || peer->closed_early || peer->err)
+		return true;
+	/* With a cookie instead of a request_sock, data that overtakes the ACK is reset. */
+	if (sim->cookies && err == ECONNRESET && a->received == 0)
 		return true;
 	if (sim->harsh && (err == ETIMEDOUT || err == EHOSTUNREACH || err == ECONNRESET))
 		return true;
@@ -228,8 +231,8 @@ uint64_t app_next_us(const struct sim *sim)
 			next = both[0]->start_us;
 		for (int k = 0; k < 2; k++) {
 			const struct app *a = both[k];
-			if (a->sk && a->connected && !a->done && a->read_every_us &&
-			    tcp_inq_bytes(a->sk) > 0 && a->next_read_us < next)
+			if (a->sk && a->connected && !a->done && tcp_inq_bytes(a->sk) > 0 &&
+			    a->next_read_us < next)
 				next = a->next_read_us;
 		}
 	}

@@ -88,6 +88,8 @@ void scenario_tune(struct sim *sim, struct host *h)
 	s->tcp_timestamps = sim_pick(sim, 5) != 0;
 	s->tcp_window_scaling = sim_pick(sim, 5) != 0;
 	s->tcp_syncookies = ONE_OF(sim, 1, 1, 1, 2);
+	if (h->index == 1)
+		sim->cookies = s->tcp_syncookies == 2;
 	if (sim_pick(sim, 3) == 0)
 		s->tcp_rmem[1] = s->tcp_rmem[2] = ONE_OF(sim, 4096, 8192, 30000);
 	if (sim_pick(sim, 3) == 0)

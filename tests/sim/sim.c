@@ -175,6 +175,8 @@ bool sim_run(struct sim *sim, uint64_t seed, FILE *trace, FILE *pcap)
 	if (!sim->failure[0])
 		invariants_at_end(sim);
 	for (int i = 0; i < 2; i++) {
+		if (sim->trace)
+			trace_counters(sim, &sim->host[i]);
 		impair_destroy(&sim->host[i].out);
 		stack_destroy(sim->host[i].stack);
 	}

@@ -66,6 +66,7 @@ struct sim {
 	struct tcp_sock *listener[SIM_APPS_MAX];
 	uint64_t steps, last_progress_us, segments;
 	bool aborts_possible; /* somebody resets: errors are legitimate */
+	bool cookies;	      /* the server answers every SYN with a cookie */
 	bool harsh;	      /* the path may be too bad to connect at all */
 	char failure[256];    /* empty: none so far */
 	FILE *trace, *pcap;
@@ -90,6 +91,7 @@ void sim_fail(struct sim *sim, const char *fmt, ...) __attribute__((format(print
 
 /* trace.c */
 void trace_frame(struct sim *sim, unsigned from, const uint8_t *frame, size_t len);
+void trace_counters(struct sim *sim, const struct host *h);
 void pcap_begin(FILE *f);
 void pcap_frame(FILE *f, uint64_t now_us, const uint8_t *frame, size_t len);
 

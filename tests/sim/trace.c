@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A replay for people: one line a segment, and the same frames as pcapng. */
 #include "stack/base/bytes.h"
+#include "stack/base/snmp.h"
 #include "stack/tcp/tcp_impl.h"
 #include "tests/sim/sim.h"
 
@@ -50,6 +51,21 @@ void trace_frame(struct sim *sim, unsigned from, const uint8_t *frame, size_t le
 	const uint8_t *opts = read_bytes(&r, opt_len);
 	if (opts)
 		trace_options(sim->trace, opts, opt_len);
+	fputc('\n', sim->trace);
+}
+
+void trace_counters(struct sim *sim, const struct host *h)
+{
+	const struct snmp_mib *mib = stack_mib(h->stack);
+	fprintf(sim->trace, "%s:", h->index ? "server" : "client");
+	for (int i = 0; i < SNMP_MAX; i++)
+		if (mib->counter[i])
+			fprintf(sim->trace, " %s %llu", snmp_name(i),
+				(unsigned long long)mib->counter[i]);
+	for (int i = 0; i < DROP_MAX; i++)
+		if (mib->drop[i])
+			fprintf(sim->trace, " drop.%s %llu", drop_name(i),
+				(unsigned long long)mib->drop[i]);
 	fputc('\n', sim->trace);
 }
 
