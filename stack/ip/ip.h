@@ -46,7 +46,8 @@ struct ip_tx {
 	bool ecn_cwr;
 };
 
-/* 0; -ENETUNREACH, -EHOSTUNREACH (neighbour failed), -EMSGSIZE (df and beyond the path MTU), -ENOBUFS */
+/* 0; -ENETUNREACH, -EHOSTUNREACH (neighbour failed), -EMSGSIZE (df and beyond the path MTU),
+ * -ENOBUFS */
 int ip_output(struct stack *st, const struct ip_tx *tx);
 void ip_input(struct stack *st, struct pkt *p); /* p->data at the IP header; takes p */
 void ip_loopback_run(struct stack *st); /* delivers what was queued to ourselves (bounded) */
@@ -56,7 +57,7 @@ void ip_loopback_run(struct stack *st); /* delivers what was queued to ourselves
 struct route {
 	uint32_t dst, gateway; /* gateway 0: on link */
 	uint8_t prefix_len;
-	uint32_t prefsrc;		       /* 0: chosen from the addresses */
+	uint32_t prefsrc;			/* 0: chosen from the addresses */
 	uint32_t mtu, advmss, window, initcwnd; /* 0: not set. window: bytes, caps ours */
 	uint32_t metric;
 	bool connected; /* came with an address */
@@ -70,10 +71,14 @@ struct ip_path {
 	bool local;
 };
 
-/* src_hint: 0 or an address already chosen. 0, -ENETUNREACH (no route; broadcast, multicast), -EINVAL */
+/* src_hint: 0 or an address already chosen. 0, -ENETUNREACH (no route; broadcast, multicast),
+ * -EINVAL */
 int ip_route_output(struct stack *st, uint32_t dst, uint32_t src_hint, struct ip_path *out);
-int ip_route_add(struct stack *st, const struct route *r);    /* -EEXIST, -ENOSPC, -EINVAL, -ENETUNREACH (gateway not on link) */
-int ip_route_del(struct stack *st, uint32_t dst, unsigned prefix_len, uint32_t gateway); /* -ESRCH */
+int ip_route_add(
+    struct stack *st,
+    const struct route *r); /* -EEXIST, -ENOSPC, -EINVAL, -ENETUNREACH (gateway not on link) */
+int ip_route_del(struct stack *st, uint32_t dst, unsigned prefix_len,
+		 uint32_t gateway);					  /* -ESRCH */
 bool ip_route_get(const struct stack *st, unsigned i, struct route *out); /* i-th in lookup order */
 
 /* --- path MTU (RFC 1191) -------------------------------------------------------------------- */
@@ -81,15 +86,29 @@ uint32_t ip_pmtu(struct stack *st, uint32_t dst, uint32_t link_mtu);
 void ip_pmtu_update(struct stack *st, uint32_t dst, uint32_t mtu); /* clamped to ip_min_pmtu */
 
 /* --- ICMP (RFC 792, 1122) ------------------------------------------------------------------- */
-enum { ICMP_ECHO_REPLY = 0, ICMP_DEST_UNREACH = 3, ICMP_ECHO = 8, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETER_PROBLEM = 12 };
-enum { ICMP_NET_UNREACH = 0, ICMP_HOST_UNREACH = 1, ICMP_PROT_UNREACH = 2, ICMP_PORT_UNREACH = 3, ICMP_FRAG_NEEDED = 4 };
+enum {
+	ICMP_ECHO_REPLY = 0,
+	ICMP_DEST_UNREACH = 3,
+	ICMP_ECHO = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER_PROBLEM = 12
+};
+enum {
+	ICMP_NET_UNREACH = 0,
+	ICMP_HOST_UNREACH = 1,
+	ICMP_PROT_UNREACH = 2,
+	ICMP_PORT_UNREACH = 3,
+	ICMP_FRAG_NEEDED = 4
+};
 void icmp_input(struct stack *st, struct pkt *p, const struct ip_meta *m); /* takes p */
 /* Answers the packet whose IP header is at ip/ip_len; rate-limited, never about a broadcast, a
  * multicast, a fragment other than the first or an ICMP error (RFC 1122 3.2.2). */
-void icmp_send_error(struct stack *st, const uint8_t *ip, size_t ip_len, uint8_t type, uint8_t code, uint32_t info);
+void icmp_send_error(struct stack *st, const uint8_t *ip, size_t ip_len, uint8_t type, uint8_t code,
+		     uint32_t info);
 
 /* --- link ----------------------------------------------------------------------------------- */
 /* link/ethernet.c: a frame with headers in `hdr` of which the first 14 bytes are to be filled. */
-int ethernet_output(struct stack *st, uint32_t nexthop_v4, struct iovec *iov, int iovcnt, const struct ip_tx *tx);
+int ethernet_output(struct stack *st, uint32_t nexthop_v4, struct iovec *iov, int iovcnt,
+		    const struct ip_tx *tx);
 
 #endif
