@@ -21,8 +21,7 @@
 
 #define DISCARD_CHUNK 4096
 
-/* A kernel call on fd has failed or met the end: what TCP would say. */
-static ssize_t explain(int fd, ssize_t n)
+ssize_t explain_received(int fd, ssize_t n)
 {
 	int saved = errno;
 	if (n < 0 && saved != ECONNRESET && saved != EINVAL)
@@ -67,7 +66,7 @@ static inline ssize_t received(int fd, const void *p, size_t want, ssize_t n)
 			return not_connected(fd, n);
 		return n;
 	}
-	return n == 0 && want == 0 ? 0 : explain(fd, n);
+	return n == 0 && want == 0 ? 0 : explain_received(fd, n);
 }
 
 /* MSG_TRUNC on TCP: the bytes are discarded, the buffer is not touched. */
@@ -80,7 +79,7 @@ static ssize_t discard(int fd, size_t n, int flags)
 		size_t want = n - done < sizeof(chunk) ? n - done : sizeof(chunk);
 		ssize_t got = real.recvfrom(fd, chunk, want, flags, NULL, NULL);
 		if (got <= 0)
-			return done ? (ssize_t)done : explain(fd, got);
+			return done ? (ssize_t)done : explain_received(fd, got);
 		done += (size_t)got;
 		if (flags & MSG_PEEK)
 			break;
@@ -114,7 +113,7 @@ EXPORT ssize_t read(int fd, void *p, size_t n)
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
 	ssize_t n = real.readv(fd, iov, count);
-	return n > 0 ? n : n == 0 && count == 0 ? 0 : explain(fd, n);
+	return n > 0 ? n : n == 0 && count == 0 ? 0 : explain_received(fd, n);
 }
 
 EXPORT ssize_t recvfrom(int fd, void *p, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
@@ -151,7 +150,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	ssize_t rc;
 	if (!look || !m || !f_is_ours(fd)) {
 		rc = real.recvmsg(fd, m, flags);
-		return rc > 0 ? rc : explain(fd, rc);
+		return rc > 0 ? rc : explain_received(fd, rc);
 	}
 	if (decided(fd, iov_bytes(m), flags, &rc))
 		return rc;
@@ -160,7 +159,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	nameless.msg_namelen = 0;
 	rc = real.recvmsg(fd, &nameless, flags);
 	if (rc <= 0)
-		rc = explain(fd, rc);
+		rc = explain_received(fd, rc);
 	if (rc >= 0) {
 		m->msg_namelen = 0;
 		m->msg_controllen = nameless.msg_controllen;
@@ -172,7 +171,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *timeout)
 {
 	int rc = real.recvmmsg(fd, m, n, flags, timeout);
-	return rc >= 0 ? rc : (int)explain(fd, rc);
+	return rc >= 0 ? rc : (int)explain_received(fd, rc);
 }
 
 /* --- the names libc gives the same calls */

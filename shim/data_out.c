@@ -8,6 +8,7 @@
  *   - descriptors and credentials among the ancillary data mean nothing to TCP, and stay here.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -27,7 +28,7 @@ static bool is_broken(int err)
 	return err == EPIPE || err == ECONNRESET || err == ENOTCONN;
 }
 
-static ssize_t explain(int fd, ssize_t n, int flags)
+ssize_t explain_sent(int fd, ssize_t n, int flags)
 {
 	int saved = errno;
 	if (n >= 0 || !is_broken(saved) || !f_is_ours(fd)) {
@@ -44,7 +45,7 @@ static ssize_t explain(int fd, ssize_t n, int flags)
 
 static inline ssize_t sent(int fd, ssize_t n, int flags)
 {
-	return __builtin_expect(n >= 0, 1) ? n : explain(fd, n, flags);
+	return __builtin_expect(n >= 0, 1) ? n : explain_sent(fd, n, flags);
 }
 
 EXPORT ssize_t write(int fd, const void *p, size_t n)
@@ -116,6 +117,15 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 {
 	return sendfile(out, in, (off_t *)offset, n);
+}
+
+EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags)
+{
+	ssize_t done = real.splice(in, in_at, out, out_at, n, flags);
+	if (done > 0 || n == 0)
+		return done;
+	return done < 0 ? explain_sent(out, explain_received(in, done), 0)
+			: explain_received(in, done);
 }
 
 EXPORT ssize_t __write(int fd, const void *p, size_t n) ALIAS_OF(write);

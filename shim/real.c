@@ -127,6 +127,12 @@ static ssize_t raw_sendfile(int out, int in, off_t *offset, size_t n)
 	return syscall(SYS_sendfile, out, in, offset, n);
 }
 
+static ssize_t raw_splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t n,
+			  unsigned flags)
+{
+	return syscall(SYS_splice, in, in_at, out, out_at, n, flags);
+}
+
 static int raw_ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;
@@ -159,6 +165,7 @@ struct real_calls real = {
     .sendmsg = raw_sendmsg,
     .sendmmsg = raw_sendmmsg,
     .sendfile = raw_sendfile,
+    .splice = raw_splice,
     .ioctl = raw_ioctl,
 };
 
@@ -208,6 +215,7 @@ __attribute__((constructor)) static void shim_init(void)
 	    {&real.sendmsg, "sendmsg"},
 	    {&real.sendmmsg, "sendmmsg"},
 	    {&real.sendfile, "sendfile"},
+	    {&real.splice, "splice"},
 	    {&real.ioctl, "ioctl"},
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

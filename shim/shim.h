@@ -53,6 +53,7 @@ struct real_calls {
 	ssize_t (*sendmsg)(int, const struct msghdr *, int);
 	int (*sendmmsg)(int, struct mmsghdr *, unsigned, int);
 	ssize_t (*sendfile)(int, int, off_t *, size_t);
+	ssize_t (*splice)(int, off64_t *, int, off64_t *, size_t, unsigned);
 	int (*ioctl)(int, unsigned long, ...);
 };
 extern struct real_calls real;
@@ -95,6 +96,10 @@ int xtcpd_ask_open(int fd, struct rpc_request *req);
 bool xtcpd_answer(int q, struct rpc_reply *reply);
 /* The socket's error, which this clears (SO_ERROR); 0 if there is none. */
 int xtcpd_take_error(int fd);
+
+/* --- data_in.c, data_out.c: a kernel call on fd has given n: what TCP would say. Sets errno. */
+ssize_t explain_received(int fd, ssize_t n);
+ssize_t explain_sent(int fd, ssize_t n, int flags);
 
 /* --- copy.c: memory the program points at: false instead of a crash */
 bool copy_in(void *to, const void *from, size_t n);
