@@ -29,7 +29,7 @@
 #include "rpc/rpc.h"
 
 #define E_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
-#define E_SNDBUF_BYTES (512 * 1024)
+#define E_SNDBUF_BYTES (1024 * 1024)
 
 bool fd_hungup(int fd)
 {
