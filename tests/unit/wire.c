@@ -210,6 +210,7 @@ static void put_in(struct wire *w, struct script *s)
 	ck_assert_ptr_nonnull(pkt);
 	memcpy(pkt->buf, frame, frame_len);
 	pkt->len = (uint32_t)frame_len;
+	pkt->gso_size = w->gso_size;
 	stack_input(w->st, pkt);
 }
 

@@ -59,6 +59,7 @@ struct wire {
 	struct wire_flow flow[WIRE_FLOWS_MAX], *at;
 	unsigned flows;
 	uint32_t written, read; /* offsets in both streams of sk */
+	uint16_t gso_size;	/* of the frames of wire_in(): as if the link had aggregated them */
 };
 
 /* MTU 1500, no offload: every checksum is compared. */
