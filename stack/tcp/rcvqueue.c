@@ -291,6 +291,8 @@ static void append(struct tcp_sock *sk, struct pkt *p)
 	}
 	account(sk, &sk->rcvq_truesize, p, true);
 	list_add_tail(&sk->rcv_queue, &p->node);
+	if (sk->parent)
+		tcp_want_flush(sk); /* which settles the queue */
 }
 
 static void enter_time_wait(struct tcp_sock *sk)
