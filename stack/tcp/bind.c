@@ -133,7 +133,8 @@ static bool owner_conflicts(const struct tcp_sock *sk, struct bind_bucket *b, en
 {
 	list_for_each (pos, &b->owners) {
 		const struct tcp_sock *other = container_of(pos, struct tcp_sock, bind_node);
-		struct claim claim = {.addr = &other->c.laddr,
+		bool closed = other->c.state == TCP_CLOSE; /* what it was connected from is past */
+		struct claim claim = {.addr = closed ? &other->bound_addr : &other->c.laddr,
 				      .reuseaddr = other->reuseaddr,
 				      .reuseport = other->reuseport,
 				      .listens = other->c.state == TCP_LISTEN,

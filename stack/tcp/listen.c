@@ -202,6 +202,8 @@ int listen_start(struct tcp_sock *sk, int backlog)
 	struct listen_queue *lq = calloc(1, sizeof(*lq));
 	if (!lq)
 		return -ENOMEM;
+	sk->c.laddr = sk->bound_addr;
+	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
 	/* Others may have bound the port with SO_REUSEADDR too: only one of them can listen. */
 	int err = bind_port(sk, sk->bucket ? sk->c.lport : 0);
 	if (err) {
@@ -223,7 +225,12 @@ int tcp_listen(struct tcp_sock *sk, int backlog)
 		sk->lq->max_ack_backlog = cap_backlog(sk->stack, backlog);
 		return 0;
 	}
-	return sk->c.state == TCP_CLOSE ? listen_start(sk, backlog) : -EINVAL;
+	/* A connection that has ended stays one until tcp_disconnect() (Linux's sock->state), but
+	 * not an attempt that was refused: that has never heard a sequence number. */
+	bool was_connected = sk->c.raddr.family != ADDR_NONE && sk->rcv_nxt != 0;
+	if (sk->c.state != TCP_CLOSE || was_connected)
+		return -EINVAL;
+	return listen_start(sk, backlog);
 }
 
 static void reset_unaccepted(struct listen_queue *lq)

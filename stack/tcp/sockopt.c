@@ -201,7 +201,7 @@ static int set_window_clamp(struct tcp_sock *sk, int value)
 		sk->window_clamp = 0;
 		return 0;
 	}
-	sk->window_clamp = max_u32((uint32_t)value, SOCK_MIN_RCVBUF / 2);
+	sk->window_clamp = max_u32(value > 0 ? (uint32_t)value : 0, SOCK_MIN_RCVBUF / 2);
 	if (sk->rcv_ssthresh > sk->window_clamp)
 		sk->rcv_ssthresh = sk->window_clamp;
 	return 0;

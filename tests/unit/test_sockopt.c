@@ -320,6 +320,8 @@ START_TEST(window_clamp)
 {
 	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 10), 0);
 	ck_assert_int_eq(get_int(IPPROTO_TCP, TCP_WINDOW_CLAMP), 1152);
+	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, -1), 0);
+	ck_assert_int_eq(get_int(IPPROTO_TCP, TCP_WINDOW_CLAMP), 1152);
 	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 5000), 0);
 	ck_assert_int_eq(get_int(IPPROTO_TCP, TCP_WINDOW_CLAMP), 5000);
 	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 0), 0);
