@@ -12,7 +12,8 @@
  * Everybody connects to the listening path (RPC_PATH, or the abstract name RPC_ABSTRACT_PREFIX +
  * path for programs that have chrooted) and sends one struct rpc_request with descriptor F
  * attached (SCM_RIGHTS). The kernel's SO_COOKIE of F, which xtcpd reads from the descriptor it was
- * handed, is the socket's identity: a request is honoured from whoever holds F and from no one else.
+ * handed, is the socket's identity: a request is honoured from whoever holds F and from no one
+ * else.
  *
  *   RPC_ATTACH    first record on F's own connection: "this connection is F's". E is the accepted
  *                 end. flags/pid come from SO_PEERCRED. No reply.
@@ -25,7 +26,8 @@
  *   everything    on a Q, with F attached. BIND, LISTEN, GETSOCKOPT, GETNAME, GETPEER, GETERR,
  *   else          UNLISTEN, DISCONNECT, LINGER are answered by one struct rpc_reply; SETSOCKOPT
  *                 only if RPC_FLAG_REPLY is set. xtcpd handles requests in the order in which the
- *                 connections were made, so ATTACH, SETSOCKOPT and BIND of one thread stay in order.
+ *                 connections were made, so ATTACH, SETSOCKOPT and BIND of one thread stay in
+ * order.
  *
  * A listener's F receives one struct rpc_accept per established connection, each with the new
  * descriptor attached (already marked: its own abstract name is a struct rpc_name, so getsockname
@@ -51,8 +53,8 @@
 #define RPC_CONTROL_PATH "/run/xtcp/control.sock"
 #define RPC_ENV_SOCKET "XTCP_SOCKET"
 /* Abstract names begin with a NUL that is not part of these. */
-#define RPC_MARK "xtcp/"		/* F: "\0xtcp/" + anything unique, or a struct rpc_name */
-#define RPC_ABSTRACT_PREFIX "xtcpd:"	/* listening name: "\0xtcpd:" + path */
+#define RPC_MARK "xtcp/"	     /* F: "\0xtcp/" + anything unique, or a struct rpc_name */
+#define RPC_ABSTRACT_PREFIX "xtcpd:" /* listening name: "\0xtcpd:" + path */
 
 #define RPC_VALUE_MAX 512
 
@@ -68,13 +70,13 @@ enum rpc_type {
 	RPC_GETERR,	/* reply: error, cleared by reading (SO_ERROR) */
 	RPC_UNLISTEN,	/* shutdown() of a listener */
 	RPC_DISCONNECT, /* connect(AF_UNSPEC). Reply; then xtcpd closes E */
-	RPC_LINGER,	/* sent before close(): F must not be attached a second time by a reply. arg:
-			   seconds. Then the shim closes F and half-closes Q (shutdown(SHUT_WR)):
-			   xtcpd closes its copy of F and knows whether that was the last. Reply
-			   when the FIN is acknowledged, on error, at the time's end, or at once
-			   when somebody else holds F */
-	RPC_OUTQ,	/* SIOCOUTQ. Reply: arg = bytes written and not acknowledged */
-	RPC_REFUSED,	/* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
+	RPC_LINGER,  /* sent before close(): F must not be attached a second time by a reply. arg:
+			seconds. Then the shim closes F and half-closes Q (shutdown(SHUT_WR)):
+			xtcpd closes its copy of F and knows whether that was the last. Reply
+			when the FIN is acknowledged, on error, at the time's end, or at once
+			when somebody else holds F */
+	RPC_OUTQ,    /* SIOCOUTQ. Reply: arg = bytes written and not acknowledged */
+	RPC_REFUSED, /* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
 	RPC_TYPE_MAX
 };
 

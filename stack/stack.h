@@ -43,13 +43,13 @@ struct snmp_mib;
 struct frame_out {
 	struct iovec iov[FRAME_IOV_MAX];
 	int iovcnt;
-	size_t len;	       /* sum of iov */
-	uint16_t hdr_len;      /* Ethernet + IP + TCP headers */
-	uint16_t gso_size;     /* payload bytes per segment when the link must cut it; else 0 */
-	bool csum_partial;     /* the L4 checksum field holds the pseudo-header's sum only */
-	uint16_t csum_start;   /* offset of the L4 header */
-	uint16_t csum_offset;  /* of the checksum field within it */
-	bool ecn;	       /* CWR is set: a TSO cut must set it on the first segment only */
+	size_t len;	      /* sum of iov */
+	uint16_t hdr_len;     /* Ethernet + IP + TCP headers */
+	uint16_t gso_size;    /* payload bytes per segment when the link must cut it; else 0 */
+	bool csum_partial;    /* the L4 checksum field holds the pseudo-header's sum only */
+	uint16_t csum_start;  /* offset of the L4 header */
+	uint16_t csum_offset; /* of the checksum field within it */
+	bool ecn;	      /* CWR is set: a TSO cut must set it on the first segment only */
 };
 
 struct stack_ops {
@@ -77,26 +77,26 @@ struct stack_config {
  * Linux's units. stack_sysctls() returns the live struct: changes hold for what happens next.
  */
 struct sysctls {
-	uint32_t somaxconn;		     /* 4096 */
-	uint32_t tcp_max_syn_backlog;	     /* 4096: request_socks per listener */
-	uint32_t tcp_syncookies;	     /* 0 off, 1 when the SYN queue is full, 2 always */
-	uint32_t tcp_abort_on_overflow;	     /* 0 */
-	uint32_t tcp_synack_retries;	     /* 5 */
-	uint32_t tcp_syn_retries;	     /* 6 */
-	uint32_t tcp_retries2;		     /* 15 */
-	uint32_t tcp_orphan_retries;	     /* 8 */
-	uint32_t tcp_max_orphans;	     /* 65536 */
-	uint32_t tcp_fin_timeout_s;	     /* 60: FIN_WAIT_2 of an orphan */
-	uint32_t tcp_tw_reuse;		     /* 1 (Linux: 2): connect() may reuse TIME_WAIT */
-	uint32_t tcp_max_tw_buckets;	     /* 262144 */
-	uint32_t tcp_timewait_len_ms;	     /* 60000 */
-	uint32_t tcp_keepalive_time_s;	     /* 7200 */
-	uint32_t tcp_keepalive_intvl_s;	     /* 75 */
-	uint32_t tcp_keepalive_probes;	     /* 9 */
-	uint32_t tcp_window_scaling;	     /* 1 */
-	uint32_t tcp_timestamps;	     /* 1 */
-	uint32_t tcp_sack;		     /* 1 */
-	uint32_t tcp_rmem[3];		     /* min, default, max bytes */
+	uint32_t somaxconn;		/* 4096 */
+	uint32_t tcp_max_syn_backlog;	/* 4096: request_socks per listener */
+	uint32_t tcp_syncookies;	/* 0 off, 1 when the SYN queue is full, 2 always */
+	uint32_t tcp_abort_on_overflow; /* 0 */
+	uint32_t tcp_synack_retries;	/* 5 */
+	uint32_t tcp_syn_retries;	/* 6 */
+	uint32_t tcp_retries2;		/* 15 */
+	uint32_t tcp_orphan_retries;	/* 8 */
+	uint32_t tcp_max_orphans;	/* 65536 */
+	uint32_t tcp_fin_timeout_s;	/* 60: FIN_WAIT_2 of an orphan */
+	uint32_t tcp_tw_reuse;		/* 1 (Linux: 2): connect() may reuse TIME_WAIT */
+	uint32_t tcp_max_tw_buckets;	/* 262144 */
+	uint32_t tcp_timewait_len_ms;	/* 60000 */
+	uint32_t tcp_keepalive_time_s;	/* 7200 */
+	uint32_t tcp_keepalive_intvl_s; /* 75 */
+	uint32_t tcp_keepalive_probes;	/* 9 */
+	uint32_t tcp_window_scaling;	/* 1 */
+	uint32_t tcp_timestamps;	/* 1 */
+	uint32_t tcp_sack;		/* 1 */
+	uint32_t tcp_rmem[3];		/* min, default, max bytes */
 	uint32_t tcp_wmem[3];
 	uint32_t tcp_challenge_ack_limit;    /* per second; RFC 5961 7 */
 	uint32_t tcp_invalid_ratelimit_ms;   /* 500 */

@@ -10,7 +10,7 @@
 #include "stack/base/addr.h"
 
 uint32_t csum_partial(const void *data, size_t len, uint32_t sum);
-uint16_t csum_fold(uint32_t sum); /* folded, NOT complemented */
+uint16_t csum_fold(uint32_t sum);		 /* folded, NOT complemented */
 static inline uint16_t csum_finish(uint32_t sum) /* what goes into the header (host order) */
 {
 	return (uint16_t)~csum_fold(sum);

@@ -35,16 +35,16 @@ struct pkt_pool {
 struct pkt {
 	struct list node; /* on at most one queue */
 	struct pkt_pool *pool;
-	uint8_t *data;	    /* first byte not yet consumed */
-	uint32_t len;	    /* bytes from data on */
-	uint32_t cap;	    /* bytes in buf */
-	uint32_t seq;	    /* TCP: sequence number of data[0] */
-	uint32_t tsval;	    /* TCP: for queues that need it */
-	uint16_t gso_size;  /* link: payload bytes per original segment, 0 when not aggregated */
-	bool csum_valid;    /* link: L4 checksum already verified or never computed (offload) */
-	bool fin;	    /* TCP: FIN follows the last byte */
-	bool psh;	    /* TCP: PSH was set */
-	uint8_t ecn;	    /* IP: ECN codepoint of the packet that brought it */
+	uint8_t *data;	   /* first byte not yet consumed */
+	uint32_t len;	   /* bytes from data on */
+	uint32_t cap;	   /* bytes in buf */
+	uint32_t seq;	   /* TCP: sequence number of data[0] */
+	uint32_t tsval;	   /* TCP: for queues that need it */
+	uint16_t gso_size; /* link: payload bytes per original segment, 0 when not aggregated */
+	bool csum_valid;   /* link: L4 checksum already verified or never computed (offload) */
+	bool fin;	   /* TCP: FIN follows the last byte */
+	bool psh;	   /* TCP: PSH was set */
+	uint8_t ecn;	   /* IP: ECN codepoint of the packet that brought it */
 	uint8_t buf[];
 };
 

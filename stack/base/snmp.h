@@ -201,7 +201,7 @@ struct snmp_mib {
 	uint64_t arp_in_requests, arp_in_replies, arp_out_requests, arp_out_replies;
 };
 
-const char *snmp_name(enum snmp c);	      /* "TcpExtListenDrops" */
-const char *drop_name(enum drop_reason r);    /* "TCP_CSUM" */
+const char *snmp_name(enum snmp c);	   /* "TcpExtListenDrops" */
+const char *drop_name(enum drop_reason r); /* "TCP_CSUM" */
 
 #endif

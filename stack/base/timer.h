@@ -39,7 +39,7 @@ struct timer_wheel {
 void timer_wheel_init(struct timer_wheel *w, uint64_t now_us);
 void timer_init(struct timer *t, timer_fn *fn);
 void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires_us); /* arms or moves */
-void timer_cancel(struct timer_wheel *w, struct timer *t);		      /* idempotent */
+void timer_cancel(struct timer_wheel *w, struct timer *t);		     /* idempotent */
 /* Runs what is due at now_us, passing ctx. Time never goes back: an earlier now_us is ignored. */
 void timer_wheel_advance(struct timer_wheel *w, uint64_t now_us, void *ctx);
 /* When the earliest timer may fire (never later than its true tick), TIMER_NEVER when none. */

@@ -45,10 +45,11 @@ enum tcp_event {
 	TCP_EVENT_CONNECTED = 1, /* the active open is done */
 	TCP_EVENT_READABLE = 2,	 /* bytes (or an urgent mark) are in the receive queue */
 	TCP_EVENT_EOF = 4,	 /* the peer's FIN has been received; it follows the queued bytes */
-	TCP_EVENT_WRITABLE = 8,	 /* there is send space again after tcp_send_reserve() gave too little */
-	TCP_EVENT_ACCEPT = 16,	 /* the listener's accept queue is not empty */
-	TCP_EVENT_ERROR = 32,	 /* the connection is dead: tcp_error() says why */
-	TCP_EVENT_CLOSED = 64,	 /* both FINs are done; nothing more will happen */
+	TCP_EVENT_WRITABLE =
+	    8, /* there is send space again after tcp_send_reserve() gave too little */
+	TCP_EVENT_ACCEPT = 16, /* the listener's accept queue is not empty */
+	TCP_EVENT_ERROR = 32,  /* the connection is dead: tcp_error() says why */
+	TCP_EVENT_CLOSED = 64, /* both FINs are done; nothing more will happen */
 };
 
 /* `user` is the caller's; `uid` the owner's. NULL with *err set: -ENFILE (limit), -ENOMEM. */
@@ -117,8 +118,8 @@ int tcp_error(struct tcp_sock *sk); /* sk_err, positive; reading it clears it */
 struct sock_addr tcp_local(const struct tcp_sock *sk);
 struct sock_addr tcp_remote(const struct tcp_sock *sk); /* family ADDR_NONE: not connected */
 void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info);
-size_t tcp_outq_bytes(const struct tcp_sock *sk); /* written and not acknowledged */
-size_t tcp_inq_bytes(const struct tcp_sock *sk);  /* received in order and not consumed */
+size_t tcp_outq_bytes(const struct tcp_sock *sk);	  /* written and not acknowledged */
+size_t tcp_inq_bytes(const struct tcp_sock *sk);	  /* received in order and not consumed */
 bool tcp_linger(const struct tcp_sock *sk, int *seconds); /* SO_LINGER, when on */
 
 /* What `ss` shows of a socket, a request_sock or a timewait_sock. */
@@ -127,10 +128,10 @@ struct tcp_diag {
 	struct sock_addr local, remote;
 	uint32_t recv_q, send_q; /* a listener: accept queue's length and its limit */
 	uint32_t uid;
-	void *user;			 /* NULL: an orphan, a request_sock, a timewait_sock */
-	const struct tcp_sock *sk;	 /* NULL for the latter two */
-	const char *timer;		 /* "on" "keepalive" "timewait" "persist" or NULL */
-	uint64_t timer_expires_us;	 /* absolute */
+	void *user;		   /* NULL: an orphan, a request_sock, a timewait_sock */
+	const struct tcp_sock *sk; /* NULL for the latter two */
+	const char *timer;	   /* "on" "keepalive" "timewait" "persist" or NULL */
+	uint64_t timer_expires_us; /* absolute */
 	unsigned retransmits;
 };
 /* Calls fn for each until it returns false. The table must not change meanwhile. */

@@ -55,8 +55,8 @@ struct sack_block {
 
 /* The options of one segment, either way. */
 struct tcp_options {
-	uint16_t mss;	   /* 0: absent */
-	uint8_t wscale;	   /* valid if has_wscale; clamped to 14 */
+	uint16_t mss;	/* 0: absent */
+	uint8_t wscale; /* valid if has_wscale; clamped to 14 */
 	uint8_t sack_cnt;
 	bool has_wscale, has_ts, sack_permitted, has_md5;
 	uint32_t tsval, tsecr;
@@ -73,7 +73,7 @@ struct tcp_segment {
 	uint16_t urg;
 	uint8_t flags;
 	struct tcp_options opt;
-	struct pkt *pkt; /* data/len are the payload; NULL once somebody has taken it */
+	struct pkt *pkt;	/* data/len are the payload; NULL once somebody has taken it */
 	const uint8_t *tcp_hdr; /* for MD5 and ICMP quoting; valid while pkt is */
 	uint16_t tcp_hdr_len;
 };
@@ -102,13 +102,13 @@ struct request_sock {
 	struct sock_common c; /* state TCP_NEW_SYN_RECV */
 	struct list node;     /* listener's syn_queue */
 	struct tcp_sock *listener;
-	struct timer timer;	   /* SYN-ACK retransmission */
-	uint32_t irs, iss;	   /* peer's and our initial sequence numbers */
+	struct timer timer; /* SYN-ACK retransmission */
+	uint32_t irs, iss;  /* peer's and our initial sequence numbers */
 	uint32_t ts_recent, ts_off;
-	uint32_t rcv_wnd;	   /* bytes offered in the SYN-ACK */
-	uint64_t synack_us;	   /* when the first SYN-ACK left: the child's first RTT sample */
-	uint64_t challenge_us;	   /* last out-of-window answer: rate limit */
-	uint16_t mss;		   /* the peer's, clamped */
+	uint32_t rcv_wnd;      /* bytes offered in the SYN-ACK */
+	uint64_t synack_us;    /* when the first SYN-ACK left: the child's first RTT sample */
+	uint64_t challenge_us; /* last out-of-window answer: rate limit */
+	uint16_t mss;	       /* the peer's, clamped */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t num_retrans, num_timeout;
 	uint8_t tos;
@@ -132,13 +132,13 @@ struct timewait_sock {
 
 /* A listener's queues; only listeners have one. */
 struct listen_queue {
-	struct list syn_queue;	  /* request_sock.node */
-	struct list accept_queue; /* tcp_sock.accept_node: established, in order */
-	uint32_t qlen;		  /* request_socks */
-	uint32_t young;		  /* of these, whose SYN-ACK has not timed out yet */
-	uint32_t ack_backlog;	  /* in accept_queue */
-	uint32_t handed;	  /* popped by tcp_accept(), not yet taken by the program */
-	uint32_t max_ack_backlog; /* the backlog: the queue holds one more */
+	struct list syn_queue;		/* request_sock.node */
+	struct list accept_queue;	/* tcp_sock.accept_node: established, in order */
+	uint32_t qlen;			/* request_socks */
+	uint32_t young;			/* of these, whose SYN-ACK has not timed out yet */
+	uint32_t ack_backlog;		/* in accept_queue */
+	uint32_t handed;		/* popped by tcp_accept(), not yet taken by the program */
+	uint32_t max_ack_backlog;	/* the backlog: the queue holds one more */
 	uint64_t last_synq_overflow_us; /* cookies are believed only for a while after it */
 	bool synq_overflow_seen;
 };
@@ -151,23 +151,23 @@ struct tx_seg {
 	uint64_t first_us;     /* first transmission */
 	uint64_t delivered_us; /* RFC 9002-style delivery rate sample: state when sent */
 	uint64_t delivered;
-	uint16_t retrans;      /* transmissions after the first */
-	uint16_t mss;	       /* payload bytes per segment when it was last sent */
-	bool sacked : 1, lost : 1, retransmitted : 1 /* outstanding retransmission */, app_limited : 1,
-	    syn : 1, fin : 1, urg : 1;
+	uint16_t retrans; /* transmissions after the first */
+	uint16_t mss;	  /* payload bytes per segment when it was last sent */
+	bool sacked : 1, lost : 1, retransmitted : 1 /* outstanding retransmission */,
+	    app_limited : 1, syn : 1, fin : 1, urg : 1;
 };
 
 struct tcp_sock;
 
 /* Congestion control (tcp/cc_*.c): chosen by TCP_CONGESTION. All amounts in bytes. */
 struct ack_sample {
-	uint32_t acked_bytes;	  /* newly acknowledged, cumulatively or by SACK */
-	uint32_t prior_in_flight; /* before this ACK */
-	uint32_t lost_bytes;	  /* newly marked */
-	int64_t rtt_us;		  /* -1: no sample */
+	uint32_t acked_bytes;		 /* newly acknowledged, cumulatively or by SACK */
+	uint32_t prior_in_flight;	 /* before this ACK */
+	uint32_t lost_bytes;		 /* newly marked */
+	int64_t rtt_us;			 /* -1: no sample */
 	uint64_t delivered, interval_us; /* delivery rate sample; interval 0: none */
 	bool app_limited, ece;
-	uint32_t sacked_bytes;	 /* the part of acked_bytes that SACK brought */
+	uint32_t sacked_bytes;		   /* the part of acked_bytes that SACK brought */
 	bool una_advanced, dsack, not_dup; /* not_dup: brought data or a window update */
 };
 struct cc_ops {
@@ -216,12 +216,12 @@ struct tcp_sock {
 	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
 	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1,
 	    bind_no_port : 1; /* IP_BIND_ADDRESS_NO_PORT */
-	bool orphan : 1; /* closed by its user: it frees itself when it is done */
+	bool orphan : 1;      /* closed by its user: it frees itself when it is done */
 
 	/* --- listener and accept queue (listen.c) */
 	struct listen_queue *lq;
-	struct list accept_node;    /* on the parent's accept queue */
-	struct list children_node;  /* unused unless parent is set */
+	struct list accept_node;   /* on the parent's accept queue */
+	struct list children_node; /* unused unless parent is set */
 	/* While on its accept queue: such a sock is no orphan although it has no user. A connection
 	 * that ends there stays there, in CLOSE, until tcp_accept() or listen_stop(). */
 	struct tcp_sock *parent;
@@ -236,14 +236,14 @@ struct tcp_sock {
 	uint32_t user_timeout_ms;
 	uint32_t syn_retries; /* TCP_SYNCNT, 0: the sysctl */
 	uint32_t defer_accept_s;
-	int32_t linger2_s;    /* TCP_LINGER2 */
+	int32_t linger2_s; /* TCP_LINGER2 */
 	uint32_t window_clamp;
 	uint32_t notsent_lowat;
 	uint16_t user_mss;
-	uint8_t tos, ttl; /* ttl 0: default */
+	uint8_t tos, ttl;		     /* ttl 0: default */
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* limits */
 	int32_t err;			     /* sk_err, positive */
-	int32_t err_soft;		     /* from ICMP: reported if the connection then times out */
+	int32_t err_soft; /* from ICMP: reported if the connection then times out */
 
 	/* --- send side (RFC 9293 3.3.1) */
 	uint32_t iss, snd_una, snd_nxt, snd_wl1, snd_wl2, snd_up;
@@ -256,16 +256,16 @@ struct tcp_sock {
 	struct snd_block *snd_cursor; /* where the last look-up in snd_blocks ended, or NULL */
 	uint32_t pushed_seq;	      /* end of the last segment sent with PSH */
 	bool fin_queued : 1, fin_sent : 1, urg_pending : 1, write_blocked : 1;
-	uint16_t mss_cache;	      /* payload bytes per segment now, options counted */
-	uint16_t advmss;	      /* what we told the peer */
-	uint16_t mss_clamp;	      /* what the peer told us */
+	uint16_t mss_cache; /* payload bytes per segment now, options counted */
+	uint16_t advmss;    /* what we told the peer */
+	uint16_t mss_clamp; /* what the peer told us */
 	uint32_t pmtu_bytes;
 	uint8_t snd_wscale, rcv_wscale;
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
 
 	/* --- receive side */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
-	uint32_t urg_seq; /* of the urgent byte */
+	uint32_t urg_seq;  /* of the urgent byte */
 	uint8_t urg_state; /* 0 none, 1 seen and not yet reached, 2 delivered */
 	bool rcv_fin : 1, rcv_shutdown : 1, ack_now : 1, ack_delayed : 1, dup_sack : 1;
 	struct list rcv_queue; /* pkt.node: in order, [copied_seq, rcv_nxt) */
@@ -277,7 +277,7 @@ struct tcp_sock {
 	struct sack_block dsack; /* RFC 2883, valid if dup_sack */
 	uint8_t quick_acks, pingpong;
 	uint32_t rcv_ssthresh, ato_us;
-	uint16_t rcv_mss; /* estimate, for the delayed ACK rule */
+	uint16_t rcv_mss;	/* estimate, for the delayed ACK rule */
 	uint16_t last_seg_size; /* of a segment smaller than rcv_mss */
 	bool rcv_pushed : 1;	/* a small segment waits for its delayed ACK */
 	uint32_t ooo_pkts;
@@ -293,7 +293,8 @@ struct tcp_sock {
 
 	/* --- RTT and RTO (RFC 6298) */
 	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us, backoff; /* srtt_us 0: none yet */
-	uint32_t rto_var_us, rto_var_max_us, rtt_seq; /* 4 * deviation, its maximum of this round trip */
+	uint32_t rto_var_us, rto_var_max_us,
+	    rtt_seq; /* 4 * deviation, its maximum of this round trip */
 	uint64_t min_rtt_stamp_us;
 
 	/* --- congestion and recovery */
@@ -312,8 +313,8 @@ struct tcp_sock {
 	uint64_t last_snd_us;
 	uint32_t max_flight_bytes, cwnd_usage_seq; /* RFC 7661-style validation, as Linux */
 	uint64_t cwnd_stamp_us;
-	uint32_t highest_sack_seq;	       /* end of the highest SACKed bytes */
-	uint64_t rack_sent_us;		       /* RFC 8985: of the most recently sent delivered segment */
+	uint32_t highest_sack_seq; /* end of the highest SACKed bytes */
+	uint64_t rack_sent_us;	   /* RFC 8985: of the most recently sent delivered segment */
 	uint32_t rack_end_seq, rack_rtt_us, rack_dsack_seq, tlp_high_seq;
 	uint8_t rack_reo_wnd_mult, rack_reo_wnd_persist;
 	bool is_cwnd_limited : 1, reordering_seen : 1, rack_advanced : 1, tlp_retrans : 1;
@@ -349,9 +350,9 @@ struct tcp_layer {
 	struct siphash_key ehash_key, isn_key, port_key, ts_key, cookie_key[2];
 	struct sock_common **ehash; /* power of two, grows */
 	uint32_t ehash_size, ehash_count;
-	struct list *bhash;	    /* bind_bucket by port: one head each */
-	uint32_t next_ephemeral;    /* RFC 6056 3.3.3 */
-	struct list *lhash;	    /* listeners by port */
+	struct list *bhash;	 /* bind_bucket by port: one head each */
+	uint32_t next_ephemeral; /* RFC 6056 3.3.3 */
+	struct list *lhash;	 /* listeners by port */
 	uint32_t lhash_size;
 	struct list all, events, flush;
 	uint32_t sockets, orphans, timewait, request_socks, listeners;
@@ -375,8 +376,8 @@ int tcp_layer_init(struct stack *st);
 void tcp_layer_destroy(struct stack *st);
 void tcp_flush(struct stack *st); /* sends for every socket on the flush list */
 
-/* segment.c: the wire format. parse false: malformed, *why says how (true with DROP_TCP_OPTIONS: its
- * options are, and are ignored from there on) */
+/* segment.c: the wire format. parse false: malformed, *why says how (true with DROP_TCP_OPTIONS:
+ * its options are, and are ignored from there on) */
 bool tcp_segment_parse(struct tcp_segment *seg, struct pkt *p, const struct ip_meta *m, int *why);
 size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt); /* padded to 4; <= 40 */
 bool tcp_options_parse(const uint8_t *p, size_t len, struct tcp_options *opt); /* RFC 9293 3.2 */
@@ -397,15 +398,16 @@ struct sock_common *ehash_lookup(struct stack *st, const struct ip_addr *laddr, 
 				 const struct ip_addr *raddr, uint16_t rport);
 int ehash_insert(struct stack *st, struct sock_common *c); /* -ENOMEM */
 void ehash_remove(struct stack *st, struct sock_common *c);
-struct tcp_sock *listener_lookup(struct stack *st, const struct tcp_segment *seg); /* SO_REUSEPORT too */
+struct tcp_sock *listener_lookup(struct stack *st,
+				 const struct tcp_segment *seg); /* SO_REUSEPORT too */
 void listener_hash(struct tcp_sock *sk);
 void listener_unhash(struct tcp_sock *sk);
 
 /* bind.c: ports */
 int bind_port(struct tcp_sock *sk, uint16_t port); /* port 0: chosen. -EADDRINUSE */
-/* RFC 6056: the ephemeral port for a connect(); one bound already is checked. laddr, raddr and rport
- * are set; the caller does ehash_insert(). Where a TIME_WAIT gives way, write_seq is the ISN to use
- * (else 0) and ts_recent what the old connection had. -EADDRNOTAVAIL */
+/* RFC 6056: the ephemeral port for a connect(); one bound already is checked. laddr, raddr and
+ * rport are set; the caller does ehash_insert(). Where a TIME_WAIT gives way, write_seq is the ISN
+ * to use (else 0) and ts_recent what the old connection had. -EADDRNOTAVAIL */
 int bind_connect(struct tcp_sock *sk);
 void bind_release(struct tcp_sock *sk);
 void bind_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
@@ -423,9 +425,8 @@ static inline uint32_t tcp_ts_clock_ms(uint64_t now_us)
 /* listen.c, request.c, syncookies.c */
 int listen_start(struct tcp_sock *sk, int backlog);
 void listen_stop(struct tcp_sock *sk); /* drops request_socks, resets unaccepted children */
-void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg); /* a segment to the listener itself */
-/* The same for a SYN that a timewait_sock let through: isn is the number to start from. */
-void listen_rcv_reopen(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn);
+void listen_rcv(struct tcp_sock *listener,
+		struct tcp_segment *seg); /* a segment to the listener itself */
 void request_rcv(struct request_sock *req, struct tcp_segment *seg);
 void request_free(struct request_sock *req);
 bool accept_queue_full(struct tcp_sock *listener);
@@ -434,7 +435,8 @@ void request_icmp_error(struct request_sock *req, uint32_t seq, uint8_t type, ui
 /* timewait.c: the connection hands over; sk is freed by the caller if it is an orphan, else it
  * becomes CLOSE with TCP_EVENT_CLOSED */
 void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeout_us);
-/* True: a new SYN may replace it (RFC 6191, RFC 1122 4.2.2.13); *isn_base as the new ISN's floor. */
+/* True: a new SYN may replace it (RFC 6191, RFC 1122 4.2.2.13); *isn_base as the new ISN's floor.
+ */
 bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *isn_base);
 void timewait_free(struct timewait_sock *tw);
 
@@ -492,7 +494,8 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg);
 /* input.c: RFC 9293 3.10.7.4; seg->pkt is taken or left for the caller to free */
 void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg);
 bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_us, uint32_t tsval);
-void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_t code, uint32_t mtu);
+void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_t code,
+			 uint32_t mtu);
 
 /* ack.c */
 bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg); /* false: segment unacceptable */
@@ -501,12 +504,14 @@ void tcp_rtt_sample(struct tcp_sock *sk, int64_t rtt_us);
 /* rcvqueue.c */
 void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg);
 uint32_t tcp_receive_window(const struct tcp_sock *sk); /* what is still offered */
-uint32_t tcp_select_window(struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup; bytes, unscaled */
+uint32_t tcp_select_window(
+    struct tcp_sock *sk); /* RFC 9293 3.8.6.2.2; updates rcv_wnd, rcv_wup; bytes, unscaled */
 void tcp_rcv_queues_purge(struct tcp_sock *sk);
 /* [start, end) has come again: the next ACK says so, and it and those after it are not delayed. */
 void tcp_dsack_old(struct tcp_sock *sk, uint32_t start, uint32_t end);
 void tcp_rcv_init(struct tcp_sock *sk); /* on entering ESTABLISHED */
-void tcp_rcv_queues_settle(struct tcp_sock *sk); /* at the flush: nothing waits in a buffer mostly empty */
+void tcp_rcv_queues_settle(
+    struct tcp_sock *sk); /* at the flush: nothing waits in a buffer mostly empty */
 void tcp_urgent(struct tcp_sock *sk, const struct tcp_segment *seg); /* RFC 9293 3.8.5 */
 void tcp_enter_quickack(struct tcp_sock *sk, unsigned max);
 
@@ -526,18 +531,19 @@ static inline bool tcp_fin_acked(const struct tcp_sock *sk)
 {
 	return sk->fin_sent && sk->snd_una == sk->snd_nxt;
 }
-/* Retransmits what is lost, sends what cwnd and window allow, arms the timers; tcp_flush() calls it. */
+/* Retransmits what is lost, sends what cwnd and window allow, arms the timers; tcp_flush() calls
+ * it. */
 void tcp_write_xmit(struct tcp_sock *sk);
 void tcp_send_ack(struct tcp_sock *sk);
 void tcp_send_active_reset(struct tcp_sock *sk);
 int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg);
-void tcp_send_syn(struct tcp_sock *sk); /* SYN or, in SYN_RECV by simultaneous open, SYN-ACK */
+void tcp_send_syn(struct tcp_sock *sk);	  /* SYN or, in SYN_RECV by simultaneous open, SYN-ACK */
 void tcp_send_probe(struct tcp_sock *sk); /* keepalive or zero-window */
 
 /* sndbuf.c */
 void sndbuf_ack(struct tcp_sock *sk, uint32_t bytes);
 int sndbuf_iov(struct tcp_sock *sk, uint32_t seq, uint32_t len, struct iovec *iov, int max);
-void sndbuf_purge(struct tcp_sock *sk); /* snd_blocks and rtx_queue */
+void sndbuf_purge(struct tcp_sock *sk);	    /* snd_blocks and rtx_queue */
 void sndbuf_pool_destroy(struct stack *st); /* the warm free lists; tcp_layer_destroy() calls it */
 
 /* timers.c */

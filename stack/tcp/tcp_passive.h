@@ -10,8 +10,8 @@
 
 #define TCP_TIMEOUT_INIT_S 1 /* RFC 6298 2.1: the first SYN-ACK's timeout */
 #define TCP_REQUEST_RTO_MAX_S 120
-#define ISN_BEYOND_TIMEWAIT (65535 + 2) /* as Linux: beyond any window the old connection offered  \
-					 */
+/* As Linux: beyond any window the old connection can have offered. */
+#define ISN_BEYOND_TIMEWAIT (65535 + 2)
 
 /* TCP_DEFER_ACCEPT is given in seconds and kept as SYN-ACK timeouts: the least number that takes
  * as long, and how long that is. */
