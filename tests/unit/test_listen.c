@@ -276,6 +276,36 @@ START_TEST(icmp_unreachable_ends_the_request_it_quotes)
 }
 END_TEST
 
+START_TEST(a_neighbour_that_fails_ends_its_requests)
+{
+	struct ip_addr peer = ip_v4(PEER_V4), third = ip_v4(THIRD_V4);
+	wire_listen(w, 5);
+	half_open(4000);
+	tcp_neigh_failed(w->st, &third);
+	ck_assert_uint_eq(qlen(), 1);
+	tcp_neigh_failed(w->st, &peer);
+	ck_assert_uint_eq(qlen(), 0);
+}
+END_TEST
+
+START_TEST(a_gateway_that_fails_ends_connects_that_go_by_it)
+{
+	struct route r = {.dst = 0xc0000200, .prefix_len = 24, .gateway = PEER_V4};
+	struct sock_addr far = {.addr = ip_v4(0xc0000201), .port = 80};
+	struct sock_addr near = {.addr = ip_v4(THIRD_V4), .port = 80};
+	struct tcp_sock *behind = wire_socket(w), *beside = wire_socket(w);
+	struct ip_addr peer = ip_v4(PEER_V4);
+	ck_assert_int_eq(ip_route_add(w->st, &r), 0);
+	ck_assert_int_eq(tcp_connect(behind, &far), 0);
+	ck_assert_int_eq(tcp_connect(beside, &near), 0);
+	wire_flush(w);
+	tcp_neigh_failed(w->st, &peer);
+	ck_assert_int_eq(tcp_state(behind), TCP_CLOSE);
+	ck_assert_int_eq(tcp_error(behind), EHOSTUNREACH);
+	ck_assert_int_eq(tcp_state(beside), TCP_SYN_SENT);
+}
+END_TEST
+
 /* --- data before accept() ----------------------------------------------------------------------
  */
 
@@ -884,8 +914,9 @@ Suite *listen_suite(void)
 	    a_new_syn_in_the_window_resets_the_request,
 	    what_lies_outside_the_window_is_acknowledged_at_a_limited_rate,
 	    an_old_timestamp_does_not_complete_the_handshake, a_segment_without_ack_is_dropped,
-	    icmp_unreachable_ends_the_request_it_quotes, without_cookies_a_full_syn_queue_drops,
-	    without_cookies_the_last_quarter_is_kept_back);
+	    icmp_unreachable_ends_the_request_it_quotes, a_neighbour_that_fails_ends_its_requests,
+	    a_gateway_that_fails_ends_connects_that_go_by_it,
+	    without_cookies_a_full_syn_queue_drops, without_cookies_the_last_quarter_is_kept_back);
 	ADD(s, "before accept", data_with_the_last_ack_is_kept, data_and_fin_before_accept_are_kept,
 	    a_connection_reset_before_accept_is_still_accepted,
 	    connections_are_accepted_in_the_order_of_their_completion, the_listener_is_told,
