@@ -7,14 +7,13 @@
 
 static void print_rows(const json_t *doc, bool statistics)
 {
-	const char *dev = get_string(doc, "dev", "?");
 	size_t i;
 	json_t *row;
 
 	json_array_foreach(json_object_get(doc, "neighbours"), i, row)
 	{
 		const char *lladdr = get_string(row, "lladdr", NULL);
-		printf("%s dev %s ", get_string(row, "dst", "?"), dev);
+		printf("%s dev %s ", get_string(row, "dst", "?"), get_string(row, "dev", "?"));
 		if (lladdr)
 			printf("lladdr %s ", lladdr);
 		if (statistics)
@@ -24,8 +23,6 @@ static void print_rows(const json_t *doc, bool statistics)
 			       get_int(row, "queued"));
 		printf("%s\n", get_string(row, "state", "?"));
 	}
-	if (get_bool(doc, "truncated"))
-		fprintf(stderr, "xtcpctl: there are more entries than are shown\n");
 }
 
 static void print_plain(const json_t *doc)

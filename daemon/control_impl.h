@@ -63,6 +63,15 @@ json_t *control_done(void);
 bool control_reserve(struct daemon *d, size_t bytes);
 void control_release(struct daemon *d, size_t bytes);
 
+/* --- control_rows.c: {"NAME":[row, row...]}, a few rows a piece */
+struct control_rows {
+	struct control_stream stream;
+	const char *name;
+	size_t count, done;
+	json_t *(*row)(const struct control_rows *rows, size_t i);
+};
+bool control_rows_next(struct control_stream *s, struct control_buffer *out);
+
 /* --- control_json.c */
 void control_append(struct control_buffer *b, const char *data, size_t len);
 void control_append_json(struct control_buffer *b, const json_t *doc);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* `neigh`: the neighbour table, as ip-neighbour(8) shows and changes it. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control_impl.h"
 #include "daemon/parse.h"
 #include "stack/link/neigh.h"
 
-#define NEIGH_SHOWN_MAX 4096
+struct neigh_stream {
+	struct control_rows rows;
+	struct daemon *d;
+	size_t cap, reserved_bytes;
+	struct neigh_info *entry;
+};
 
 static uint64_t ms_since(const struct stack *st, uint64_t us)
 {
@@ -15,11 +21,15 @@ static uint64_t ms_since(const struct stack *st, uint64_t us)
 	return now > us ? (now - us) / 1000 : 0;
 }
 
-static json_t *row_of(const struct stack *st, const struct neigh_info *n)
+static json_t *row_of(const struct control_rows *rows, size_t i)
 {
+	const struct neigh_stream *s = container_of(rows, struct neigh_stream, rows);
+	const struct neigh_info *n = &s->entry[i];
+	const struct stack *st = s->d->stack;
 	json_t *row = json_object();
 
 	control_set_v4(row, "dst", n->v4);
+	control_set_string(row, "dev", s->d->tap.name);
 	if (!mac_is_zero(&n->mac))
 		control_set_mac(row, "lladdr", &n->mac);
 	control_set_string(row, "state", neigh_state_name(n->state));
@@ -31,20 +41,58 @@ static json_t *row_of(const struct stack *st, const struct neigh_info *n)
 	return row;
 }
 
+static void neigh_free(struct control_stream *stream)
+{
+	struct neigh_stream *s = container_of(stream, struct neigh_stream, rows.stream);
+
+	control_release(s->d, s->reserved_bytes);
+	free(s->entry);
+	free(s);
+}
+
+static bool count_entry(void *arg, const struct neigh_info *n)
+{
+	struct neigh_stream *s = arg;
+
+	(void)n;
+	s->cap++;
+	return true;
+}
+
+static bool copy_entry(void *arg, const struct neigh_info *n)
+{
+	struct neigh_stream *s = arg;
+
+	s->entry[s->rows.count++] = *n;
+	return s->rows.count < s->cap;
+}
+
 static json_t *show(struct control_call *call)
 {
-	const struct stack *st = call->d->stack;
-	json_t *doc = json_object(), *list = json_array();
-	struct neigh_info n;
-	unsigned i;
+	struct neigh_stream *s = calloc(1, sizeof(*s));
 
-	for (i = 0; i < NEIGH_SHOWN_MAX && neigh_get(st, i, &n); i++)
-		json_array_append_new(list, row_of(st, &n));
-	control_set_string(doc, "dev", call->d->tap.name);
-	control_set(doc, "neighbours", list);
-	if (i == NEIGH_SHOWN_MAX)
-		control_set(doc, "truncated", json_true());
-	return doc;
+	if (!s)
+		return control_error("neigh: %s", strerror(ENOMEM));
+	s->rows = (struct control_rows){
+	    .stream = {.next = control_rows_next, .free = neigh_free},
+	    .name = "neighbours",
+	    .row = row_of,
+	};
+	s->d = call->d;
+	neigh_for_each(call->d->stack, count_entry, s);
+	size_t bytes = s->cap * sizeof(*s->entry);
+	if (control_reserve(s->d, bytes)) {
+		s->reserved_bytes = bytes;
+		s->entry = calloc(s->cap, sizeof(*s->entry));
+	}
+	if (s->cap && !s->entry) {
+		neigh_free(&s->rows.stream);
+		return control_error("neigh: %s", strerror(ENOMEM));
+	}
+	if (s->cap)
+		neigh_for_each(call->d->stack, copy_entry, s);
+	call->stream = &s->rows.stream;
+	return NULL;
 }
 
 static json_t *result(int err, const char *address)

@@ -15,8 +15,6 @@
 #include "daemon/socket.h"
 #include "stack/tcp/tcp.h"
 
-#define PIECE_SOCKETS 32
-
 /* One socket, as it was. */
 struct ss_record {
 	struct sock_addr local, remote;
@@ -31,12 +29,12 @@ struct ss_record {
 };
 
 struct ss_stream {
-	struct control_stream stream;
+	struct control_rows rows; /* its count is that of the records */
 	struct daemon *d;
 	struct ss_filter filter;
 	struct ss_record *record;
 	struct tcp_info *info; /* beside the records, where it was asked for */
-	size_t count, cap, done, reserved_bytes;
+	size_t cap, reserved_bytes;
 	int err;
 };
 
@@ -76,7 +74,7 @@ static void copy_owner(struct ss_record *r, const struct xsocket *xs)
 
 static void copy_info(struct ss_stream *s, struct ss_record *r, const struct tcp_diag *diag)
 {
-	struct tcp_info *info = &s->info[s->count];
+	struct tcp_info *info = &s->info[s->rows.count];
 	size_t len = sizeof(r->congestion);
 
 	memset(info, 0, sizeof(*info));
@@ -96,9 +94,9 @@ static bool take_socket(void *arg, const struct tcp_diag *diag)
 
 	if (!ss_filter_takes(&s->filter, diag))
 		return true;
-	if (s->count == s->cap && (s->err = grow(s)) < 0)
+	if (s->rows.count == s->cap && (s->err = grow(s)) < 0)
 		return false;
-	struct ss_record *r = &s->record[s->count];
+	struct ss_record *r = &s->record[s->rows.count];
 	*r = (struct ss_record){
 	    .local = diag->local,
 	    .remote = diag->remote,
@@ -113,7 +111,7 @@ static bool take_socket(void *arg, const struct tcp_diag *diag)
 	copy_owner(r, diag->user);
 	if (s->filter.info && diag->sk)
 		copy_info(s, r, diag);
-	s->count++;
+	s->rows.count++;
 	return true;
 }
 
@@ -144,8 +142,9 @@ static void set_process(json_t *row, const struct ss_record *r)
 	control_set_u64(row, "cookie", r->cookie);
 }
 
-static json_t *row_of(const struct ss_stream *s, size_t i)
+static json_t *row_of(const struct control_rows *rows, size_t i)
 {
+	const struct ss_stream *s = container_of(rows, struct ss_stream, rows);
 	const struct ss_record *r = &s->record[i];
 	json_t *row = json_object();
 
@@ -168,29 +167,9 @@ static json_t *row_of(const struct ss_stream *s, size_t i)
 	return row;
 }
 
-static bool ss_next(struct control_stream *stream, struct control_buffer *out)
-{
-	struct ss_stream *s = container_of(stream, struct ss_stream, stream);
-	size_t end = s->count - s->done > PIECE_SOCKETS ? s->done + PIECE_SOCKETS : s->count;
-
-	if (s->done == 0)
-		control_append(out, "{\"sockets\":[", strlen("{\"sockets\":["));
-	for (; s->done < end; s->done++) {
-		json_t *row = row_of(s, s->done);
-		if (s->done)
-			control_append(out, ",", 1);
-		control_append_json(out, row);
-		json_decref(row);
-	}
-	if (s->done < s->count)
-		return true;
-	control_append(out, "]}\n", 3);
-	return false;
-}
-
 static void ss_free(struct control_stream *stream)
 {
-	struct ss_stream *s = container_of(stream, struct ss_stream, stream);
+	struct ss_stream *s = container_of(stream, struct ss_stream, rows.stream);
 
 	control_release(s->d, s->reserved_bytes);
 	free(s->record);
@@ -208,17 +187,21 @@ json_t *control_ss(struct control_call *call)
 	struct ss_stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return control_error("ss: %s", strerror(ENOMEM));
-	s->stream = (struct control_stream){.next = ss_next, .free = ss_free};
+	s->rows = (struct control_rows){
+	    .stream = {.next = control_rows_next, .free = ss_free},
+	    .name = "sockets",
+	    .row = row_of,
+	};
 	s->d = call->d;
 	s->filter = filter;
 	tcp_for_each(call->d->stack, take_socket, s);
 	if (s->err) {
 		int err = s->err;
-		ss_free(&s->stream);
+		ss_free(&s->rows.stream);
 		return control_error("ss: too many sockets for one answer (%s): ask for fewer, by "
 				     "state, sport, dport, src or dst",
 				     strerror(-err));
 	}
-	call->stream = &s->stream;
+	call->stream = &s->rows.stream;
 	return NULL;
 }

@@ -401,23 +401,37 @@ bool neigh_is_asking(struct stack *st, uint32_t v4)
 
 /* --- looking and changing by hand ----------------------------------------------------------- */
 
+static struct neigh_info info_of(const struct neigh *n)
+{
+	return (struct neigh_info){.v4 = n->v4,
+				   .mac = n->mac,
+				   .state = n->state,
+				   .queued = n->queued,
+				   .probes = n->probes,
+				   .used_us = n->used_us,
+				   .confirmed_us = n->confirmed_us,
+				   .updated_us = n->updated_us};
+}
+
 bool neigh_get(const struct stack *st, unsigned i, struct neigh_info *out)
 {
 	list_for_each (node, &st->neigh.lru) {
 		if (i-- > 0)
 			continue;
-		const struct neigh *n = container_of(node, struct neigh, lru_node);
-		*out = (struct neigh_info){.v4 = n->v4,
-					   .mac = n->mac,
-					   .state = n->state,
-					   .queued = n->queued,
-					   .probes = n->probes,
-					   .used_us = n->used_us,
-					   .confirmed_us = n->confirmed_us,
-					   .updated_us = n->updated_us};
+		*out = info_of(container_of(node, struct neigh, lru_node));
 		return true;
 	}
 	return false;
+}
+
+void neigh_for_each(const struct stack *st, bool (*fn)(void *arg, const struct neigh_info *info),
+		    void *arg)
+{
+	list_for_each (node, &st->neigh.lru) {
+		struct neigh_info info = info_of(container_of(node, struct neigh, lru_node));
+		if (!fn(arg, &info))
+			return;
+	}
 }
 
 const char *neigh_state_name(enum neigh_state state)

@@ -94,6 +94,9 @@ struct neigh_info {
 };
 /* The i-th entry, most recently used last; false beyond the last. */
 bool neigh_get(const struct stack *st, unsigned i, struct neigh_info *out);
+/* Calls fn for each, in that order, until it returns false. The table must not change meanwhile. */
+void neigh_for_each(const struct stack *st, bool (*fn)(void *arg, const struct neigh_info *info),
+		    void *arg);
 const char *neigh_state_name(enum neigh_state state); /* "REACHABLE" */
 /* A PERMANENT entry, replacing what was there. -EINVAL (not a unicast address of the link),
  * -ENOBUFS. */
