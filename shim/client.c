@@ -25,7 +25,7 @@ static socklen_t path_address(struct sockaddr_un *un)
 {
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
-	strcpy(un->sun_path, xtcpd_path);
+	memcpy(un->sun_path, xtcpd_path, strlen(xtcpd_path));
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(xtcpd_path) + 1);
 }
 

@@ -183,7 +183,7 @@ static void read_environment(void)
 {
 	const char *path = getenv(RPC_ENV_SOCKET), *fallback = getenv("XTCP_FALLBACK");
 	if (path && *path && strlen(path) < sizeof(xtcpd_path))
-		strcpy(xtcpd_path, path);
+		memcpy(xtcpd_path, path, strlen(path) + 1);
 	fallback_to_kernel = fallback && strcmp(fallback, "kernel") == 0;
 }
 

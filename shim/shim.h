@@ -16,6 +16,7 @@
 #ifndef XTCP_SHIM_H
 #define XTCP_SHIM_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,8 +111,7 @@ int put_address(const struct sockaddr_in *from, struct sockaddr *to, socklen_t *
 
 static inline int fail(int err)
 {
-	extern int *__errno_location(void);
-	*__errno_location() = err;
+	errno = err;
 	return -1;
 }
 

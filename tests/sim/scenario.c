@@ -95,5 +95,5 @@ void scenario_tune(struct sim *sim, struct host *h)
 	if (sim_pick(sim, 3) == 0)
 		s->tcp_wmem[1] = s->tcp_wmem[2] = ONE_OF(sim, 4096, 8192, 30000);
 	if (sim_pick(sim, 2))
-		strcpy(s->tcp_congestion_control, sim_pick(sim, 2) ? "reno" : "cubic");
+		memcpy(s->tcp_congestion_control, sim_pick(sim, 2) ? "reno\0" : "cubic", 6);
 }
