@@ -58,6 +58,7 @@ static void half_closed(struct lingerer *l)
 
 	close(l->f_fd);
 	l->f_fd = -1;
+	timer_set(&xs->d->loop.wheel, &l->timer, l->until_us);
 	if (fd_hungup(xs->source.fd))
 		xsocket_note_hangup(xs);
 	else
@@ -67,10 +68,9 @@ static void half_closed(struct lingerer *l)
 static void linger_expired(struct timer *t, void *ctx)
 {
 	struct lingerer *l = container_of(t, struct lingerer, timer);
-	struct daemon *d = ctx;
 
+	(void)ctx;
 	if (l->f_fd >= 0) {
-		timer_set(&d->loop.wheel, &l->timer, l->until_us);
 		half_closed(l);
 	} else if (l->waits) {
 		xsocket_close(l->xs, false);

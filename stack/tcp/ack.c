@@ -130,8 +130,7 @@ static void ack_probe(struct tcp_sock *sk)
 	}
 }
 
-/* --- the retransmit queue -----------------------------------------------------------------------
- */
+/* --- the retransmit queue -------------------------------------------------------------------- */
 
 struct clean_result {
 	uint32_t data_bytes; /* acknowledged, without SYN and FIN */

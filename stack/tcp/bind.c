@@ -28,8 +28,7 @@ struct bind_bucket {
 	struct list timewaits; /* timewait_sock.bind_node */
 };
 
-/* --- buckets ------------------------------------------------------------------------------------
- */
+/* --- buckets --------------------------------------------------------------------------------- */
 
 static struct bind_bucket *bucket_find(struct stack *st, uint16_t port)
 {
@@ -100,8 +99,7 @@ void bind_timewait_release(struct timewait_sock *tw)
 	bucket_put(b);
 }
 
-/* --- conflicts ----------------------------------------------------------------------------------
- */
+/* --- conflicts ------------------------------------------------------------------------------- */
 
 /* What another holder of the port brings against us. */
 struct claim {
@@ -165,8 +163,7 @@ static bool port_conflicts(struct tcp_sock *sk, uint16_t port, enum share share)
 	return b && (owner_conflicts(sk, b, share) || timewait_conflicts(sk, b, share));
 }
 
-/* --- bind() -------------------------------------------------------------------------------------
- */
+/* --- bind() ---------------------------------------------------------------------------------- */
 
 struct port_range {
 	uint32_t low, count;
@@ -247,8 +244,7 @@ int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)
 	return 0;
 }
 
-/* --- connect() ----------------------------------------------------------------------------------
- */
+/* --- connect() ------------------------------------------------------------------------------- */
 
 /* As Linux's tcp_twsk_unique(). `named`: the port was bound, there is no other to choose. */
 static bool timewait_gives_way(const struct timewait_sock *tw, bool named)

@@ -41,8 +41,7 @@ int tcp_set_congestion_control(struct tcp_sock *sk, const char *name)
 	return 0;
 }
 
-/* --- windows ------------------------------------------------------------------------------------
- */
+/* --- windows --------------------------------------------------------------------------------- */
 
 static uint32_t mss_of(const struct tcp_sock *sk)
 {
@@ -104,8 +103,7 @@ uint32_t tcp_current_ssthresh(const struct tcp_sock *sk)
 	return max_u32(sk->ssthresh_bytes, sk->cwnd_bytes / 2 + sk->cwnd_bytes / 4);
 }
 
-/* --- validation
- * ----------------------------------------------------------------------------------- */
+/* --- validation ------------------------------------------------------------------------------ */
 
 bool tcp_is_cwnd_limited(const struct tcp_sock *sk)
 {

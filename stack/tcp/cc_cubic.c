@@ -63,8 +63,7 @@ static void cubic_init(struct tcp_sock *sk)
 	new_round(c, sk);
 }
 
-/* --- slow start ---------------------------------------------------------------------------------
- */
+/* --- slow start ------------------------------------------------------------------------------ */
 
 /* RFC 9406 4.2: has this round's least RTT risen by an eighth over the last round's? */
 static bool rtt_has_risen(const struct cubic *c)
@@ -119,8 +118,7 @@ static uint32_t cubic_slow_start(struct tcp_sock *sk, const struct ack_sample *s
 	return 0;
 }
 
-/* --- congestion avoidance -----------------------------------------------------------------------
- */
+/* --- congestion avoidance -------------------------------------------------------------------- */
 
 static uint32_t cube_root(uint64_t v)
 {

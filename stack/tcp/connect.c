@@ -78,8 +78,7 @@ int tcp_connect_start(struct tcp_sock *sk)
 	return 0;
 }
 
-/* --- SYN_SENT -----------------------------------------------------------------------------------
- */
+/* --- SYN_SENT -------------------------------------------------------------------------------- */
 
 /* What the peer's SYN says of itself; what it does not say is off. */
 static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)

@@ -104,8 +104,7 @@ void ehash_remove(struct stack *st, struct sock_common *c)
 	st->tcp.ehash_count--;
 }
 
-/* --- listeners ----------------------------------------------------------------------------------
- */
+/* --- listeners ------------------------------------------------------------------------------- */
 
 static struct list *listener_chain(struct stack *st, uint16_t port)
 {

@@ -10,8 +10,7 @@
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
 
-/* --- TCP_INFO -----------------------------------------------------------------------------------
- */
+/* --- TCP_INFO -------------------------------------------------------------------------------- */
 
 static uint32_t segments(const struct tcp_sock *sk, uint64_t bytes)
 {
@@ -112,8 +111,7 @@ void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info)
 	info_totals(sk, info);
 }
 
-/* --- ss -----------------------------------------------------------------------------------------
- */
+/* --- ss -------------------------------------------------------------------------------------- */
 
 static void diag_timer(struct tcp_diag *d, const char *name, const struct timer *t)
 {

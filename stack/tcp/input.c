@@ -27,8 +27,7 @@ static bool has_payload(const struct tcp_segment *seg)
 	       0;
 }
 
-/* --- timestamps
- * ----------------------------------------------------------------------------------- */
+/* --- timestamps ------------------------------------------------------------------------------ */
 
 /* RFC 7323 5.3 R1; 5.5: a connection idle for 24 days has no recent timestamp. */
 bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_us, uint32_t tsval)
@@ -67,8 +66,7 @@ static void replace_ts_recent(struct tcp_sock *sk, const struct tcp_segment *seg
 	sk->ts_recent_us = sk->stack->now_us;
 }
 
-/* --- answers
- * -------------------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 static void challenge_ack(struct tcp_sock *sk)
 {
@@ -101,8 +99,7 @@ static void take_reset(struct tcp_sock *sk)
 	tcp_done(sk, err);
 }
 
-/* --- the checks
- * ----------------------------------------------------------------------------------- */
+/* --- the checks ------------------------------------------------------------------------------ */
 
 /* RFC 9293 3.10.7.4, first; as Linux: from what was last acknowledged to the window's edge. */
 static bool sequence_ok(const struct tcp_sock *sk, const struct tcp_segment *seg)
@@ -212,8 +209,7 @@ static bool is_predicted(const struct tcp_sock *sk, const struct tcp_segment *se
 	       (!sk->tstamp_ok || (seg->opt.has_ts && !seq_lt(seg->opt.tsval, sk->ts_recent)));
 }
 
-/* --- what the ACK brings about
- * -------------------------------------------------------------------- */
+/* --- what the ACK brings about --------------------------------------------------------------- */
 
 /* The handshake is done. A passive open is told to the listener; whoever has connected hears it
  * here. */
@@ -370,8 +366,7 @@ void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg)
 	rcv_accepted(sk, seg);
 }
 
-/* --- ICMP
- * ----------------------------------------------------------------------------------------- */
+/* --- ICMP ------------------------------------------------------------------------------------ */
 
 /* RFC 1122 4.2.3.9; Linux's icmp_err_convert. */
 static int errno_of_icmp(uint8_t type, uint8_t code)

@@ -18,8 +18,7 @@
 
 #include "stack/tcp/tcp_passive.h"
 
-/* --- the accept queue ---------------------------------------------------------------------------
- */
+/* --- the accept queue ------------------------------------------------------------------------ */
 
 static bool looks_full(const struct listen_queue *lq)
 {
@@ -83,8 +82,7 @@ bool listen_complete(struct tcp_sock *listener, struct request_sock *req, struct
 	return true;
 }
 
-/* --- a segment to the listener itself -----------------------------------------------------------
- */
+/* --- a segment to the listener itself -------------------------------------------------------- */
 
 static bool syn_queue_full(const struct tcp_sock *listener)
 {
@@ -188,8 +186,7 @@ void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg)
 	}
 }
 
-/* --- beginning and end --------------------------------------------------------------------------
- */
+/* --- beginning and end ----------------------------------------------------------------------- */
 
 static uint32_t cap_backlog(const struct stack *st, int backlog)
 {

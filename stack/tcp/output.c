@@ -552,8 +552,7 @@ int tcp_retransmit_syn(struct tcp_sock *sk)
 	return transmit_syn(sk);
 }
 
-/* --- segments without data ----------------------------------------------------------------------
- */
+/* --- segments without data ------------------------------------------------------------------- */
 
 /* A sequence number the peer must find acceptable even if it has taken its window back. */
 static uint32_t acceptable_seq(const struct tcp_sock *sk)

@@ -22,8 +22,7 @@
 #define TRUESIZE_SLACK (2 * PKT_LARGE_BYTES) /* one batch may always be queued */
 #define OOO_PKTS_MAX 4096		     /* the queue is searched from its nearer end */
 
-/* --- accounts -----------------------------------------------------------------------------------
- */
+/* --- accounts -------------------------------------------------------------------------------- */
 
 static void account(struct tcp_sock *sk, size_t *truesize, const struct pkt *p, bool add)
 {
@@ -73,8 +72,7 @@ void tcp_rcv_queues_purge(struct tcp_sock *sk)
 	ooo_purge(sk);
 }
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 /* A buffer of fitting size for p, which is on no list. The last of a queue keeps room for what
  * follows it, if that is likely to be small as well. */
@@ -184,8 +182,7 @@ static bool coalesce(struct tcp_sock *sk, struct pkt *before, const struct pkt *
 	return true;
 }
 
-/* --- SACK blocks (RFC 2018 4: the newest first)
- * ----------------------------------------------------- */
+/* --- SACK blocks (RFC 2018 4: the newest first) ---------------------------------------------- */
 
 static bool touches(const struct sack_block *a, const struct sack_block *b)
 {
@@ -250,8 +247,7 @@ void tcp_dsack_old(struct tcp_sock *sk, uint32_t start, uint32_t end)
 	set_dsack(sk, start, end, TcpExtTCPDSACKOldSent);
 }
 
-/* --- cutting ------------------------------------------------------------------------------------
- */
+/* --- cutting --------------------------------------------------------------------------------- */
 
 /* p begins at seq now; a part of it remains. */
 static void cut_front(struct pkt *p, uint32_t seq)
@@ -270,8 +266,7 @@ static void cut_back(struct pkt *p, uint32_t seq)
 	p->fin = false;
 }
 
-/* --- in order -----------------------------------------------------------------------------------
- */
+/* --- in order -------------------------------------------------------------------------------- */
 
 /* p continues the stream at rcv_nxt. Takes p. */
 static void append(struct tcp_sock *sk, struct pkt *p)
@@ -384,8 +379,7 @@ static void queue_in_order(struct tcp_sock *sk, struct pkt *p, const struct tcp_
 	tcp_ack_decide(sk);
 }
 
-/* --- out of order -------------------------------------------------------------------------------
- */
+/* --- out of order ---------------------------------------------------------------------------- */
 
 /* The first in the queue that begins beyond seq (or the queue's head), from the nearer end. */
 static struct list *ooo_place(struct tcp_sock *sk, uint32_t seq)
@@ -483,8 +477,7 @@ static void queue_out_of_order(struct tcp_sock *sk, struct pkt *p)
 	tcp_want_flush(sk); /* which settles the queue */
 }
 
-/* --- arrival ------------------------------------------------------------------------------------
- */
+/* --- arrival --------------------------------------------------------------------------------- */
 
 static void out_of_window(struct tcp_sock *sk, struct tcp_segment *seg, enum drop_reason why)
 {
@@ -539,8 +532,7 @@ void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg)
 		queue_out_of_order(sk, p);
 }
 
-/* --- urgent data (RFC 9293 3.8.5, RFC 6093)
- * --------------------------------------------------------- */
+/* --- urgent data (RFC 9293 3.8.5, RFC 6093) -------------------------------------------------- */
 
 /* The pointer names the byte after the last urgent one; that last one is the urgent byte. A mark
  * that is not reached yet moves on when a later one comes. */
@@ -578,8 +570,7 @@ static uint32_t readable_bytes(const struct tcp_sock *sk)
 	return before < sk->rcvq_bytes ? before : sk->rcvq_bytes;
 }
 
-/* --- the program's side -------------------------------------------------------------------------
- */
+/* --- the program's side ---------------------------------------------------------------------- */
 
 int tcp_recv_iov(struct tcp_sock *sk, struct iovec *iov, int max)
 {

@@ -8,7 +8,7 @@
  *     what the handshake offered and opens as data comes (rcv_ssthresh); its right edge never moves
  *     back (RFC 9293 3.8.6.2.1), and it opens in steps worth a segment (3.8.6.2.2).
  *   - The buffer grows with what the program reads in a round trip (dynamic right-sizing, as
- * Linux), up to tcp_rmem[2], unless SO_RCVBUF has fixed it.
+ *     Linux), up to tcp_rmem[2], unless SO_RCVBUF has fixed it.
  *   - An ACK is decided on here and leaves at the flush. At once: a second full segment, the first
  *     ones of a connection or after a pause (so that the peer's slow start is not held up), all
  *     while there is a hole. Otherwise it waits for data to ride on: ato_us follows the pace of
@@ -21,8 +21,7 @@
 #define SMALLEST_MSS 88	       /* what Linux believes of a peer's segments at least */
 #define INITIAL_SPACE_SEGS 10  /* RFC 6928 */
 
-/* --- the window ---------------------------------------------------------------------------------
- */
+/* --- the window ------------------------------------------------------------------------------ */
 
 uint32_t tcp_receive_window(const struct tcp_sock *sk)
 {
@@ -97,8 +96,7 @@ static void open_window(struct tcp_sock *sk, const struct pkt *p)
 	sk->rcv_ssthresh = full - sk->rcv_ssthresh > grow ? sk->rcv_ssthresh + grow : full;
 }
 
-/* --- acknowledging ------------------------------------------------------------------------------
- */
+/* --- acknowledging --------------------------------------------------------------------------- */
 
 void tcp_ack_at_flush(struct tcp_sock *sk)
 {
@@ -135,6 +133,7 @@ static void measure_rcv_mss(struct tcp_sock *sk, const struct pkt *p)
 	if (len >= sk->rcv_mss) {
 		uint32_t mss = len < sk->advmss ? len : sk->advmss;
 		sk->rcv_mss = (uint16_t)(mss ? mss : 1);
+		sk->rcv_pushed |= p->psh; /* full, and yet a message's end */
 		return;
 	}
 	if (len >= TCP_DEFAULT_MSS || (len >= SMALLEST_MSS && !p->psh && !p->fin)) {
@@ -163,8 +162,7 @@ static void adapt_ato(struct tcp_sock *sk)
 	sk->last_rcv_us = now;
 }
 
-/* --- autotuning (dynamic right-sizing, as Linux's tcp_rcv_space_adjust())
- * ------------------------- */
+/* --- autotuning (dynamic right-sizing, as Linux's tcp_rcv_space_adjust()) -------------------- */
 
 static void rcv_rtt_sample(struct tcp_sock *sk, uint64_t us)
 {
@@ -241,8 +239,7 @@ void tcp_rcv_init(struct tcp_sock *sk)
 	sk->rcvq_space_us = sk->last_rcv_us = sk->last_ack_rcv_us = now;
 }
 
-/* --- data comes and goes
- * -------------------------------------------------------------------------- */
+/* --- data comes and goes --------------------------------------------------------------------- */
 
 void tcp_data_arrives(struct tcp_sock *sk, const struct pkt *p, const struct tcp_options *opt)
 {
@@ -265,8 +262,9 @@ static bool receives(const struct tcp_sock *sk)
 				sk->c.state == TCP_FIN_WAIT2);
 }
 
-/* RFC 9293 3.8.6.2.2: worth a segment of its own once two full segments (or half the buffer) more
- * may come, if the window was less than half open; else the next ACK tells. */
+/* RFC 9293 3.8.6.2.2: worth a segment of its own once two full segments (or half the buffer, or as
+ * much again as is open) more may come, if the window was less than half open; else the next ACK
+ * tells. */
 static bool window_update_due(const struct tcp_sock *sk)
 {
 	uint32_t now = tcp_receive_window(sk), full = tcp_full_space(sk);
@@ -276,7 +274,7 @@ static bool window_update_due(const struct tcp_sock *sk)
 	if (step > full / 2)
 		step = full / 2;
 	uint32_t offer = window_to_offer(sk);
-	return offer > now && offer - now >= step;
+	return offer > now && (offer - now >= step || offer / 2 >= now);
 }
 
 /* The program has read all there was and is not answering: no use in delaying the ACK of what was

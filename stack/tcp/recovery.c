@@ -386,8 +386,7 @@ void recovery_on_ack(struct tcp_sock *sk, const struct tcp_segment *seg, struct 
 	on_ack_otherwise(sk, s, is_dupack);
 }
 
-/* --- the RTO ------------------------------------------------------------------------------------
- */
+/* --- the RTO --------------------------------------------------------------------------------- */
 
 static void forget_sacks(struct tcp_sock *sk)
 {
@@ -454,8 +453,7 @@ void tcp_simple_retransmit(struct tcp_sock *sk)
 	tcp_want_flush(sk);
 }
 
-/* --- sending again what is lost -----------------------------------------------------------------
- */
+/* --- sending again what is lost -------------------------------------------------------------- */
 
 /* False: no room in cwnd or in the peer's window. */
 static bool resend(struct tcp_sock *sk, struct tx_seg *seg)

@@ -21,9 +21,7 @@
 #define PAWS_MSL_US (60 * SEC_US)
 #define TS_OPTION_BYTES 12 /* padded */
 
-/* --- TCP_DEFER_ACCEPT: seconds and SYN-ACK timeouts
- * ------------------------------------------------
- */
+/* --- TCP_DEFER_ACCEPT: seconds and SYN-ACK timeouts ------------------------------------------ */
 
 static uint32_t next_timeout_s(uint32_t timeout_s)
 {
@@ -58,8 +56,7 @@ static uint8_t defer_accept_retrans(const struct tcp_sock *listener)
 	return secs_to_retrans(listener->defer_accept_s);
 }
 
-/* --- life ----------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static uint64_t timeout_us(const struct request_sock *req)
 {
@@ -155,8 +152,7 @@ void request_free(struct request_sock *req)
 	free(req);
 }
 
-/* --- the SYN-ACK
- * ---------------------------------------------------------------------------------- */
+/* --- the SYN-ACK ----------------------------------------------------------------------------- */
 
 void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 {
@@ -224,9 +220,7 @@ static void synack_timeout(struct timer *t, void *ctx)
 	rearm(req);
 }
 
-/* --- a segment arrives
- * ------------------------------------------------------------------------------
- */
+/* --- a segment arrives ----------------------------------------------------------------------- */
 
 bool tcp_in_window(uint32_t seq, uint32_t end_seq, uint32_t from, uint32_t to)
 {

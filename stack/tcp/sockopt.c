@@ -42,8 +42,7 @@ static bool is_open(const struct tcp_sock *sk)
 	return sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN;
 }
 
-/* --- SOL_SOCKET, set ----------------------------------------------------------------------------
- */
+/* --- SOL_SOCKET, set ------------------------------------------------------------------------- */
 
 static uint32_t doubled(int value, uint32_t max, uint32_t min)
 {
@@ -111,8 +110,7 @@ static int set_socket(struct tcp_sock *sk, int name, int value, const void *val,
 	}
 }
 
-/* --- IPPROTO_IP, set ----------------------------------------------------------------------------
- */
+/* --- IPPROTO_IP, set ------------------------------------------------------------------------- */
 
 static int set_ip(struct tcp_sock *sk, int name, int value, size_t len)
 {
@@ -144,8 +142,7 @@ static int ip_value(const void *val, size_t len)
 	return value;
 }
 
-/* --- IPPROTO_TCP, set ---------------------------------------------------------------------------
- */
+/* --- IPPROTO_TCP, set ------------------------------------------------------------------------ */
 
 static int set_congestion(struct tcp_sock *sk, const void *val, size_t len)
 {
@@ -311,8 +308,7 @@ int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, si
 	return set_socket(sk, name, value, val, len);
 }
 
-/* --- get ----------------------------------------------------------------------------------------
- */
+/* --- get ------------------------------------------------------------------------------------- */
 
 /* As much as there is room for, as Linux copies it. */
 static int give(void *to, size_t *len, const void *from, size_t size)
@@ -528,8 +524,7 @@ int tcp_getsockopt(struct tcp_sock *sk, int level, int name, void *val, size_t *
 	}
 }
 
-/* --- both ways ----------------------------------------------------------------------------------
- */
+/* --- both ways ------------------------------------------------------------------------------- */
 
 bool tcp_linger(const struct tcp_sock *sk, int *seconds)
 {

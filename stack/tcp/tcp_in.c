@@ -9,8 +9,7 @@
 #include "stack/base/bytes.h"
 #include "stack/tcp/tcp_passive.h"
 
-/* --- segments -----------------------------------------------------------------------------------
- */
+/* --- segments -------------------------------------------------------------------------------- */
 
 static void to_nobody(struct stack *st, struct tcp_segment *seg)
 {
@@ -82,8 +81,7 @@ void tcp_input(struct stack *st, struct pkt *p, const struct ip_meta *m)
 	pkt_free(seg.pkt);
 }
 
-/* --- errors -------------------------------------------------------------------------------------
- */
+/* --- errors ---------------------------------------------------------------------------------- */
 
 void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct ip_addr *remote,
 		    const uint8_t *quoted, size_t len, uint8_t type, uint8_t code, uint32_t mtu)

@@ -390,8 +390,7 @@ static void keepalive_timer_fired(struct timer *t, void *ctx)
 		keepalive_probe(sk);
 }
 
-/* --- life cycle ---------------------------------------------------------------------------------
- */
+/* --- life cycle ------------------------------------------------------------------------------ */
 
 void tcp_timers_init(struct tcp_sock *sk)
 {

@@ -102,8 +102,7 @@ void timewait_free(struct timewait_sock *tw)
 	free(tw);
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 static void drop(struct timewait_sock *tw, enum drop_reason why)
 {
@@ -149,8 +148,7 @@ static bool paws_rejects(const struct timewait_sock *tw, const struct tcp_segmen
 	return !(seg->flags & TCP_RST && tw->stack->now_us - tw->ts_recent_us >= PAWS_MSL_US);
 }
 
-/* --- a segment arrives --------------------------------------------------------------------------
- */
+/* --- a segment arrives ----------------------------------------------------------------------- */
 
 /* What tcp_rcv() would do in FIN_WAIT_2: nothing but the FIN is still of use. */
 static void rcv_fin_wait_2(struct timewait_sock *tw, const struct tcp_segment *seg, bool paws)

@@ -142,8 +142,7 @@ void peer_data(uint32_t offset, uint32_t bytes)
 		sender_sk->snd_una - sender_sk->iss, window_field());
 }
 
-/* --- opening and closing ------------------------------------------------------------------------
- */
+/* --- opening and closing --------------------------------------------------------------------- */
 
 void sender_open_unanswered(const struct sender_options *o)
 {
@@ -188,8 +187,7 @@ void sender_close(void)
 	sender_sk = NULL;
 }
 
-/* --- the program
- * ---------------------------------------------------------------------------------- */
+/* --- the program ----------------------------------------------------------------------------- */
 
 uint32_t sender_fill(uint32_t bytes)
 {

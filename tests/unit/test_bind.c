@@ -64,8 +64,7 @@ static int connect_from(struct tcp_sock *sk, uint16_t peer_port)
 	return err;
 }
 
-/* --- errnos -------------------------------------------------------------------------------------
- */
+/* --- errnos ---------------------------------------------------------------------------------- */
 
 START_TEST(what_is_bound_is_known)
 {
@@ -147,8 +146,7 @@ START_TEST(a_closed_sockets_port_is_free_at_once)
 }
 END_TEST
 
-/* --- who conflicts with whom -------------------------------------------------------------------
- */
+/* --- who conflicts with whom ----------------------------------------------------------------- */
 
 START_TEST(the_same_address_conflicts)
 {
@@ -266,8 +264,7 @@ START_TEST(time_wait_gives_way_to_reuseaddr)
 }
 END_TEST
 
-/* --- connect() ---------------------------------------------------------------------------------
- */
+/* --- connect() ------------------------------------------------------------------------------- */
 
 START_TEST(connect_chooses_from_the_range)
 {

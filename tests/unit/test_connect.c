@@ -403,8 +403,7 @@ START_TEST(close_while_connecting)
 }
 END_TEST
 
-/* --- ICMP and ARP while connecting (RFC 1122 4.2.3.9) ------------------------------------------
- */
+/* --- ICMP and ARP while connecting (RFC 1122 4.2.3.9) ---------------------------------------- */
 
 static void icmp_ends_connect(uint8_t type, uint8_t code, int err)
 {

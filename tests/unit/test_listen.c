@@ -306,8 +306,7 @@ START_TEST(a_gateway_that_fails_ends_connects_that_go_by_it)
 }
 END_TEST
 
-/* --- data before accept() ----------------------------------------------------------------------
- */
+/* --- data before accept() -------------------------------------------------------------------- */
 
 START_TEST(data_with_the_last_ack_is_kept)
 {
@@ -379,8 +378,7 @@ START_TEST(the_listener_is_told)
 }
 END_TEST
 
-/* --- TCP_DEFER_ACCEPT --------------------------------------------------------------------------
- */
+/* --- TCP_DEFER_ACCEPT ------------------------------------------------------------------------ */
 
 START_TEST(defer_accept_waits_for_data)
 {
@@ -415,8 +413,7 @@ START_TEST(defer_accept_takes_a_bare_ack_in_the_end)
 }
 END_TEST
 
-/* --- the accept queue's overflow ----------------------------------------------------------------
- */
+/* --- the accept queue's overflow ------------------------------------------------------------- */
 
 START_TEST(the_accept_queue_holds_one_more_than_the_backlog)
 {
@@ -559,8 +556,7 @@ START_TEST(the_backlog_is_capped_by_somaxconn)
 }
 END_TEST
 
-/* --- a full SYN queue without cookies (with them: test_syncookies.c) -----------------------------
- */
+/* --- a full SYN queue without cookies (with them: test_syncookies.c) ------------------------- */
 
 START_TEST(without_cookies_a_full_syn_queue_drops)
 {
@@ -592,8 +588,7 @@ START_TEST(without_cookies_the_last_quarter_is_kept_back)
 }
 END_TEST
 
-/* --- segments to the listener itself: RFC 9293 3.10.7.2 ------------------------------------------
- */
+/* --- segments to the listener itself: RFC 9293 3.10.7.2 -------------------------------------- */
 
 START_TEST(a_listener_ignores_resets)
 {
@@ -626,8 +621,7 @@ START_TEST(a_listener_drops_what_is_no_syn)
 }
 END_TEST
 
-/* --- RFC 9293 3.10.7.1: nobody is there
- * ----------------------------------------------------------- */
+/* --- RFC 9293 3.10.7.1: nobody is there ------------------------------------------------------ */
 
 START_TEST(a_closed_port_resets)
 {
@@ -643,8 +637,7 @@ START_TEST(a_closed_port_resets)
 }
 END_TEST
 
-/* --- the listener's end
- * --------------------------------------------------------------------------- */
+/* --- the listener's end ---------------------------------------------------------------------- */
 
 START_TEST(closing_a_listener_resets_what_was_not_accepted)
 {
@@ -716,8 +709,7 @@ START_TEST(listen_binds_by_itself)
 }
 END_TEST
 
-/* --- which listener
- * -------------------------------------------------------------------------------- */
+/* --- which listener -------------------------------------------------------------------------- */
 
 static struct tcp_sock *listen_at(uint32_t v4, uint16_t port, bool reuseport)
 {
@@ -771,8 +763,7 @@ START_TEST(reuseport_listeners_share_by_hash)
 }
 END_TEST
 
-/* --- options
- * ------------------------------------------------------------------------------------------ */
+/* --- options --------------------------------------------------------------------------------- */
 
 START_TEST(options_are_inherited)
 {
@@ -811,9 +802,7 @@ START_TEST(the_syn_ack_carries_the_listeners_tos_ttl_and_mss)
 }
 END_TEST
 
-/* --- ss
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- ss -------------------------------------------------------------------------------------- */
 
 struct rows {
 	unsigned listen, syn_recv, established, total;
@@ -859,9 +848,7 @@ START_TEST(the_rows_of_ss)
 }
 END_TEST
 
-/* --- the table
- * -----------------------------------------------------------------------------------------------
- */
+/* --- the table ------------------------------------------------------------------------------- */
 
 START_TEST(the_established_hash_grows)
 {

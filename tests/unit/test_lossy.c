@@ -62,8 +62,7 @@ static void carry(struct event e)
 	}
 }
 
-/* --- the receiver -------------------------------------------------------------------------------
- */
+/* --- the receiver ---------------------------------------------------------------------------- */
 
 /* The run of received bytes at or above `from`; false: none. */
 static bool next_run(uint32_t from, uint32_t *start, uint32_t *end)
@@ -120,8 +119,7 @@ static void data_arrives(const struct event *e)
 	carry(ack);
 }
 
-/* --- the link -----------------------------------------------------------------------------------
- */
+/* --- the link -------------------------------------------------------------------------------- */
 
 static void collect(void)
 {
@@ -167,8 +165,7 @@ static void run_due(uint64_t now)
 	}
 }
 
-/* --- what must hold
- * ------------------------------------------------------------------------------- */
+/* --- what must hold -------------------------------------------------------------------------- */
 
 static void check_accounts(void)
 {

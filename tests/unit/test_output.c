@@ -390,8 +390,7 @@ START_TEST(urgent_data_does_not_wait_for_nagle)
 }
 END_TEST
 
-/* --- the send buffer ----------------------------------------------------------------------------
- */
+/* --- the send buffer ------------------------------------------------------------------------- */
 
 START_TEST(an_idle_connection_holds_no_buffer)
 {

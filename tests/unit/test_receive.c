@@ -97,8 +97,7 @@ START_TEST(compaction_leaves_the_bytes_alone)
 }
 END_TEST
 
-/* --- acknowledging (RFC 9293 3.8.6.3, RFC 5681 4.2) --------------------------------------------
- */
+/* --- acknowledging (RFC 9293 3.8.6.3, RFC 5681 4.2) ------------------------------------------ */
 
 START_TEST(the_first_acks_are_quick)
 {
@@ -181,6 +180,21 @@ START_TEST(reading_a_whole_message_ends_the_delay)
 	wire_out_none(w);
 	wire_read(w, 50);
 	wire_out(w, ". 1:1(0) ack %u", at + 50);
+}
+END_TEST
+
+START_TEST(a_message_that_ends_with_a_full_segment)
+{
+	spend_quick_acks();
+	data_in(MSS); /* so large are the peer's segments */
+	wire_ms(w, 100);
+	wire_read(w, wire_unread(w));
+	wire_out_forget(w);
+	uint32_t at = next_seq();
+	wire_in(w, "P. %u:%u(%u) ack 1 win 500", at, at + MSS, MSS);
+	wire_out_none(w);
+	wire_read(w, MSS);
+	wire_out(w, ". 1:1(0) ack %u", at + MSS);
 }
 END_TEST
 
@@ -278,8 +292,7 @@ START_TEST(a_bare_fin_out_of_order)
 }
 END_TEST
 
-/* --- overlaps (RFC 2883: what came twice is told) ----------------------------------------------
- */
+/* --- overlaps (RFC 2883: what came twice is told) -------------------------------------------- */
 
 START_TEST(a_whole_repetition)
 {
@@ -417,6 +430,24 @@ START_TEST(a_full_window_is_zero_and_opens_again)
 	ck_assert(wire_next(w, &s));
 	ck_assert_uint_gt(s.win, 0);
 	wire_counts(w, TcpExtTCPFromZeroWindowAdv, 1);
+}
+END_TEST
+
+/* Less than two segments more, and yet worth telling: the peer may send twice as much. */
+START_TEST(a_window_that_doubles_is_told)
+{
+	w->sk->rcvbuf_locked = true;
+	while (tcp_receive_window(w->sk) > 2500)
+		data_in(tcp_receive_window(w->sk) - 2500 < MSS ? tcp_receive_window(w->sk) - 2500
+							       : MSS);
+	wire_ms(w, 500);
+	wire_out_forget(w);
+	uint32_t unread = wire_unread(w), full = tcp_full_space(w->sk);
+	ck_assert_uint_gt(unread + 5200, full);
+	wire_read(w, unread + 5200 - full);
+	wire_out(w, ". 1:1(0) ack %u", next_seq());
+	ck_assert_uint_ge(tcp_receive_window(w->sk), 5000);
+	ck_assert_uint_lt(tcp_receive_window(w->sk), 2500 + 2 * MSS);
 }
 END_TEST
 
@@ -685,8 +716,7 @@ START_TEST(a_late_ack_is_not_an_attack)
 }
 END_TEST
 
-/* --- urgent data (RFC 9293 3.8.5, RFC 6093) -----------------------------------------------------
- */
+/* --- urgent data (RFC 9293 3.8.5, RFC 6093) -------------------------------------------------- */
 
 START_TEST(an_urgent_byte_is_read_by_itself)
 {
@@ -743,8 +773,7 @@ START_TEST(inline_urgent_data_is_data)
 }
 END_TEST
 
-/* --- ICMP about a connection (RFC 5927) --------------------------------------------------------
- */
+/* --- ICMP about a connection (RFC 5927) ------------------------------------------------------ */
 
 START_TEST(icmp_does_not_end_a_connection)
 {
@@ -854,6 +883,7 @@ static TCase *acknowledging(void)
 	tcase_add_test(tc, an_answer_carries_the_ack);
 	tcase_add_test(tc, a_pause_brings_quick_acks_back);
 	tcase_add_test(tc, reading_a_whole_message_ends_the_delay);
+	tcase_add_test(tc, a_message_that_ends_with_a_full_segment);
 	return tc;
 }
 
@@ -863,6 +893,7 @@ static TCase *window(void)
 	tcase_add_test(tc, the_right_edge_never_moves_back);
 	tcase_add_test(tc, a_smaller_buffer_does_not_take_the_window_back);
 	tcase_add_test(tc, a_full_window_is_zero_and_opens_again);
+	tcase_add_test(tc, a_window_that_doubles_is_told);
 	tcase_add_test(tc, a_zero_window_probe);
 	tcase_add_test(tc, a_fin_into_a_closed_window);
 	tcase_add_test(tc, data_beyond_the_window_is_cut);

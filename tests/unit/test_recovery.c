@@ -291,8 +291,7 @@ START_TEST(a_shrunken_path_is_no_congestion)
 }
 END_TEST
 
-/* --- the tail loss probe ------------------------------------------------------------------------
- */
+/* --- the tail loss probe --------------------------------------------------------------------- */
 
 START_TEST(a_lost_tail_is_probed_after_two_round_trips)
 {
@@ -353,8 +352,7 @@ START_TEST(a_probe_that_was_needless_costs_nothing)
 }
 END_TEST
 
-/* --- the RTO ------------------------------------------------------------------------------------
- */
+/* --- the RTO --------------------------------------------------------------------------------- */
 
 static void time_out(void)
 {
@@ -416,8 +414,7 @@ START_TEST(a_needless_recovery_is_undone_by_dsack)
 }
 END_TEST
 
-/* --- which ACKs count
- * ----------------------------------------------------------------------------- */
+/* --- which ACKs count ------------------------------------------------------------------------ */
 
 /* RFC 9293 3.10.7.4, RFC 5961 5 */
 START_TEST(an_ack_of_what_was_not_sent_is_challenged)

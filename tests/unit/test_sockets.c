@@ -579,6 +579,39 @@ START_TEST(a_close_that_lingers_waits_for_the_fins_ack)
 }
 END_TEST
 
+static void pass_time(uint64_t us)
+{
+	d.loop.now_us += us;
+	timer_wheel_advance(&d.loop.wheel, d.loop.now_us, &d);
+}
+
+START_TEST(a_close_lingers_no_longer_than_it_was_told)
+{
+	static char chunk[65536];
+	struct rpc_reply reply;
+	int l, c, s;
+	connection(&l, &c, &s);
+	for (int idle = 0; idle < 50; idle++) { /* until nothing more fits: c does not read */
+		if (send(s, chunk, sizeof(chunk), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			idle = 0;
+		run();
+	}
+	int q = send_linger(s, 5);
+	run();
+	close(s);
+	shutdown(q, SHUT_WR);
+	run();
+	pass_time(4900000);
+	ck_assert_int_eq((int)recv(q, &reply, sizeof(reply), MSG_DONTWAIT), -1);
+	pass_time(200000);
+	ck_assert_int_eq((int)recv(q, &reply, sizeof(reply), MSG_DONTWAIT), (int)sizeof(reply));
+	close(q);
+	close(l);
+	close(c);
+	run();
+}
+END_TEST
+
 START_TEST(a_close_that_is_not_the_last_does_not_linger)
 {
 	char buf[4];
@@ -809,6 +842,7 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, bytes_for_a_program_that_is_gone_reset);
 	tcase_add_test(t, linger_zero_resets_even_though_it_is_closed_at_once);
 	tcase_add_test(t, a_close_that_lingers_waits_for_the_fins_ack);
+	tcase_add_test(t, a_close_lingers_no_longer_than_it_was_told);
 	tcase_add_test(t, a_close_that_is_not_the_last_does_not_linger);
 	tcase_add_test(t, urgent_data_passes_both_ways);
 	suite_add_tcase(s, t);

@@ -46,8 +46,7 @@ static void reach_fin_wait_2(void)
 	wire_out_none(w);
 }
 
-/* --- its life -----------------------------------------------------------------------------------
- */
+/* --- its life -------------------------------------------------------------------------------- */
 
 START_TEST(the_connection_is_gone_and_a_timewait_sock_stands_in_its_place)
 {
@@ -142,8 +141,7 @@ START_TEST(ss_shows_the_substate)
 }
 END_TEST
 
-/* --- what it answers
- * ------------------------------------------------------------------------------ */
+/* --- what it answers ------------------------------------------------------------------------- */
 
 START_TEST(a_repeated_fin_is_acknowledged_and_the_time_begins_anew)
 {
@@ -226,8 +224,7 @@ START_TEST(paws_holds_here_too)
 }
 END_TEST
 
-/* --- FIN_WAIT_2 as its substate
- * --------------------------------------------------------------------- */
+/* --- FIN_WAIT_2 as its substate -------------------------------------------------------------- */
 
 START_TEST(an_orphans_fin_wait_2_is_light)
 {
@@ -298,8 +295,7 @@ START_TEST(fin_wait_2_resets_a_new_syn)
 }
 END_TEST
 
-/* --- a new connection in its place
- * -------------------------------------------------------------------- */
+/* --- a new connection in its place ----------------------------------------------------------- */
 
 /* RFC 1122 4.2.2.13: beyond the old connection's sequence numbers; ours go beyond its as well. */
 START_TEST(a_syn_beyond_the_old_sequence_numbers_is_a_new_connection)
@@ -395,8 +391,7 @@ START_TEST(one_connection_per_request_goes_on_for_ever)
 }
 END_TEST
 
-/* --- connect()
- * -------------------------------------------------------------------------------------------- */
+/* --- connect() ------------------------------------------------------------------------------- */
 
 static void only_port(uint16_t port)
 {

@@ -20,8 +20,7 @@ static uint8_t pattern(uint32_t relative_seq)
 	return (uint8_t)(relative_seq * 37 + (relative_seq >> 8) * 11);
 }
 
-/* --- the notation ------------------------------------------------------------------------------
- */
+/* --- the notation ---------------------------------------------------------------------------- */
 
 /* What one line says. */
 struct script {
@@ -150,8 +149,7 @@ static void parse_script(struct script *s, const char *fmt, va_list args)
 	parse_fields(s, text);
 }
 
-/* --- in ----------------------------------------------------------------------------------------
- */
+/* --- in -------------------------------------------------------------------------------------- */
 
 static uint8_t *put_options(const struct wire *w, uint8_t *p, const struct tcp_options *o)
 {
@@ -251,8 +249,7 @@ void wire_icmp(struct wire *w, uint8_t type, uint8_t code, uint16_t mtu, uint32_
 	host_input(w->h, frame, frame_ipv4(frame, &spec, message, len));
 }
 
-/* --- out ---------------------------------------------------------------------------------------
- */
+/* --- out ------------------------------------------------------------------------------------- */
 
 static void read_options(struct reader r, struct tcp_options *o)
 {
@@ -453,8 +450,7 @@ void wire_out_forget(struct wire *w)
 		;
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 void wire_us(struct wire *w, uint64_t us)
 {
@@ -466,8 +462,7 @@ void wire_ms(struct wire *w, uint64_t ms)
 	host_advance(w->h, ms * 1000);
 }
 
-/* --- the stack and the program -------------------------------------------------------------------
- */
+/* --- the stack and the program --------------------------------------------------------------- */
 
 struct stack_config wire_config(void)
 {
@@ -608,8 +603,7 @@ void wire_events(struct wire *w, unsigned events)
 	ck_assert_uint_eq(collect_events(w), events);
 }
 
-/* --- handshakes ----------------------------------------------------------------------------------
- */
+/* --- handshakes ------------------------------------------------------------------------------ */
 
 void wire_passive_open(struct wire *w, const char *options, uint16_t win)
 {
