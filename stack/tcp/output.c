@@ -109,9 +109,7 @@ static void count_sent(struct tcp_sock *sk, uint32_t len, uint32_t segs)
 	sk->bytes_sent += len;
 }
 
-/* Every segment of a connection leaves here: `len` bytes from seq on, cut into pieces of `mss`. */
-static int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
-			uint32_t mss)
+int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags, uint32_t mss)
 {
 	struct ip_tx tx;
 	struct tcp_options opt;
@@ -175,8 +173,7 @@ static uint32_t window_left(const struct tcp_sock *sk)
 	return seq_gt(end, sk->snd_nxt) ? end - sk->snd_nxt : 0;
 }
 
-/* The peer shrank its path: learn the new size. True if segments must become smaller. */
-static bool resync_mss(struct tcp_sock *sk)
+bool tcp_resync_mss(struct tcp_sock *sk)
 {
 	struct ip_path path;
 	uint32_t before = sk->mss_cache;
@@ -206,12 +203,6 @@ static uint32_t cwnd_left(const struct tcp_sock *sk, uint32_t mss)
 	if (in_flight == 0)
 		return max_u32(sk->cwnd_bytes, mss);
 	return sk->cwnd_bytes > in_flight ? sk->cwnd_bytes - in_flight : 0;
-}
-
-/* All of `want`, or as many whole segments as `room` holds. */
-static uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss)
-{
-	return want <= room ? want : room - room % mss;
 }
 
 /*
@@ -317,7 +308,7 @@ static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
 	sk->snd_nxt = seg->end_seq;
 	sk->fin_sent = fin;
 	int err = tcp_transmit(sk, seg->seq, len, flags, mss);
-	if (err == -EMSGSIZE && resync_mss(sk)) {
+	if (err == -EMSGSIZE && tcp_resync_mss(sk)) {
 		sk->snd_nxt = seg->seq;
 		sk->fin_sent = false;
 		tx_seg_free(sk->stack, seg);
@@ -433,75 +424,6 @@ void tcp_send_fin(struct tcp_sock *sk)
 	tcp_want_flush(sk);
 }
 
-/* --- retransmission --------------------------------------------------------------------------- */
-
-static void count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, uint32_t segs)
-{
-	struct stack *st = sk->stack;
-	st->mib.counter[TcpRetransSegs] += segs;
-	sk->total_retrans += segs;
-	sk->bytes_retrans += bytes;
-	if (sk->undo_retrans == UNDO_RETRANS_NONE)
-		sk->undo_retrans = 0;
-	sk->undo_retrans += segs;
-	if (sk->first_retrans_us == 0)
-		sk->first_retrans_us = st->now_us;
-	if (!seg->retransmitted) {
-		seg->retransmitted = true;
-		sk->retrans_bytes += tx_seg_len(seg);
-	}
-	if (seg->retrans < UINT16_MAX)
-		seg->retrans++;
-	seg->sent_us = st->now_us;
-	seg->delivered = sk->delivered_bytes;
-	seg->delivered_us = sk->delivered_us;
-}
-
-/* The room the peer's window leaves for seg; its first byte is always sent: as a probe if need be.
- */
-static uint32_t retransmit_room(const struct tcp_sock *sk, const struct tx_seg *seg, uint32_t mss)
-{
-	uint32_t end = sk->snd_una + sk->snd_wnd;
-	if (seq_gt(end, seg->seq))
-		return end - seg->seq;
-	return seg->seq == sk->snd_una ? mss : 0;
-}
-
-/*
- * Sends seg again, cut to what one TSO segment and the peer's window hold (the rest stays behind it
- * as a record of its own). 0, -EAGAIN (no window), -ENOMEM, or what ip_output() said.
- */
-int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg)
-{
-	if (seg->syn)
-		return tcp_retransmit_syn(sk);
-	uint32_t mss = tcp_current_mss(sk);
-	uint32_t room = min_u32(retransmit_room(sk, seg, mss), tcp_tso_limit(sk, mss));
-	uint32_t data = tx_seg_len(seg) - (seg->fin ? 1 : 0);
-	if (room == 0)
-		return -EAGAIN;
-	if (data > room) {
-		uint32_t cut = room < mss ? room : whole_segments(data, room, mss);
-		if (!tx_seg_split(sk, seg, seg->seq + cut))
-			return -ENOMEM;
-		data = tx_seg_len(seg);
-	}
-	seg->mss = (uint16_t)mss;
-	uint8_t flags = TCP_ACK | (seg->fin ? TCP_FIN : 0);
-	if (seg->fin || seg->end_seq == sk->write_seq)
-		flags |= TCP_PSH;
-	count_retrans(sk, seg, data, max_u32((data + mss - 1) / mss, 1));
-	sk->last_snd_us = sk->stack->now_us;
-	int err = tcp_transmit(sk, seg->seq, data, flags, mss);
-	if (err == -EMSGSIZE)
-		resync_mss(sk);
-	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
-		sk->err_soft = -err;
-	if (err)
-		snmp_inc(sk->stack, TcpExtTCPRetransFail);
-	return err;
-}
-
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static int transmit_syn(struct tcp_sock *sk)
@@ -548,7 +470,7 @@ int tcp_retransmit_syn(struct tcp_sock *sk)
 	struct tx_seg *seg = rtx_head(sk);
 	snmp_inc(sk->stack, TcpExtTCPSynRetrans);
 	if (seg || (record_syn(sk) && (seg = rtx_head(sk))))
-		count_retrans(sk, seg, 0, 1);
+		tcp_count_retrans(sk, seg, 0, 1);
 	return transmit_syn(sk);
 }
 

@@ -93,12 +93,25 @@ struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at
 void sndbuf_expand(struct tcp_sock *sk);
 void sndbuf_check_space(struct tcp_sock *sk);
 
+/* All of `want`, or as many whole segments as `room` holds. */
+static inline uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss)
+{
+	return want <= room ? want : room - room % mss;
+}
+
 /* --- output.c */
+/* Every segment of a connection leaves here: `len` bytes from seq on, cut into pieces of `mss`. */
+int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags, uint32_t mss);
+/* The path shrank: learn its new size. True if segments must become smaller. */
+bool tcp_resync_mss(struct tcp_sock *sk);
 uint32_t tcp_current_mss(const struct tcp_sock *sk);
 uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss);
 /* One new segment beyond the congestion window, if the peer's window allows: true if sent. */
 bool tcp_send_tail_probe_data(struct tcp_sock *sk);
 int tcp_retransmit_syn(struct tcp_sock *sk);
+
+/* --- retransmit.c */
+void tcp_count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, uint32_t segs);
 
 /* --- timers.c */
 void tcp_arm_rtx_timer(struct tcp_sock *sk, enum tcp_timer_kind kind, uint64_t after_us);
