@@ -34,6 +34,7 @@ static const struct sysctls defaults = {
     .tcp_window_scaling = 1,
     .tcp_timestamps = 1,
     .tcp_sack = 1,
+    .tcp_frto = 2,
     .tcp_rmem = {4096, 131072, 6291456},
     .tcp_wmem = {4096, 16384, 4194304},
     .tcp_challenge_ack_limit = 1000,

@@ -96,6 +96,7 @@ struct sysctls {
 	uint32_t tcp_window_scaling;	/* 1 */
 	uint32_t tcp_timestamps;	/* 1 */
 	uint32_t tcp_sack;		/* 1 */
+	uint32_t tcp_frto;		/* 2, which is the same as 1: RFC 5682 */
 	uint32_t tcp_rmem[3];		/* min, default, max bytes */
 	uint32_t tcp_wmem[3];
 	uint32_t tcp_challenge_ack_limit;    /* per second; RFC 5961 7 */

@@ -105,6 +105,7 @@ static const char *const counters[SNMP_MAX] = {
     COUNTER(TcpExtTCPChallengeACK),
     COUNTER(TcpExtTCPSYNChallenge),
     COUNTER(TcpExtTCPSpuriousRtxHostQueues),
+    COUNTER(TcpExtTCPSpuriousRTOs),
     COUNTER(TcpExtTCPFromZeroWindowAdv),
     COUNTER(TcpExtTCPToZeroWindowAdv),
     COUNTER(TcpExtTCPWantZeroWindowAdv),

@@ -106,6 +106,7 @@ enum snmp {
 	TcpExtTCPChallengeACK,
 	TcpExtTCPSYNChallenge,
 	TcpExtTCPSpuriousRtxHostQueues,
+	TcpExtTCPSpuriousRTOs,
 	TcpExtTCPFromZeroWindowAdv,
 	TcpExtTCPToZeroWindowAdv,
 	TcpExtTCPWantZeroWindowAdv,

@@ -159,6 +159,7 @@ static void account_acked(struct tcp_sock *sk, struct tx_seg *seg, uint32_t len,
 		rack_advance(sk, seg);
 	if (seg->retrans > 0)
 		return;
+	s->orig_acked |= seq_leq(seg->seq + len, sk->high_seq);
 	if (!r->sent_once) {
 		r->first_sent_us = seg->sent_us;
 		r->first_seq = seg->seq;
@@ -219,9 +220,11 @@ static void free_acked(struct tcp_sock *sk, const struct tcp_segment *seg, struc
 	clean_rtx_queue(sk, s, &r);
 	if (r.data_bytes > 0)
 		sndbuf_ack(sk, r.data_bytes);
-	if (!sk->sack_ok)
+	if (!sk->sack_ok) {
 		reno_remove_sacks(sk, s);
-	else if (r.sent_once)
+		/* It cannot tell what a retransmission brought from what had arrived before. */
+		s->orig_acked &= !r.retrans_acked;
+	} else if (r.sent_once)
 		rack_check_reordering(sk, r.first_seq, prior_fack);
 	take_rtt(sk, seg, s, &r);
 	if (sk->urg_pending && seq_geq(sk->snd_una, sk->snd_up))

@@ -75,6 +75,7 @@ void tcp_cc_init(struct tcp_sock *sk)
 	sk->cwnd_stamp_us = sk->stack->now_us;
 	sk->snd_sml = sk->pushed_seq = sk->highest_sack_seq = sk->high_seq = sk->snd_una;
 	sk->undo_marker = sk->tlp_high_seq = 0;
+	sk->frto = FRTO_OFF;
 	sk->first_retrans_us = 0;
 	sk->retransmits = 0;
 	sk->ca_state = CA_OPEN;

@@ -189,7 +189,7 @@ bool tcp_resync_mss(struct tcp_sock *sk)
  * unacknowledged. A cork holds it in any case; what ends the stream or is urgent never waits. */
 static bool nagle_holds(const struct tcp_sock *sk)
 {
-	if (sk->fin_queued || sk->urg_pending)
+	if (sk->fin_queued || sk->urg_pending || sk->frto == FRTO_SEND_NEW)
 		return false;
 	if (sk->cork)
 		return true;
@@ -376,7 +376,8 @@ void tcp_write_xmit(struct tcp_sock *sk)
 		return;
 	bool cwnd_limited = false;
 	enter_fin_state(sk);
-	recovery_xmit(sk);
+	if (!frto_holds_retransmissions(sk))
+		recovery_xmit(sk);
 	if (tcp_has_unsent(sk)) {
 		uint32_t sent = xmit_new(sk, &cwnd_limited);
 		if (sent > 0)
@@ -384,6 +385,7 @@ void tcp_write_xmit(struct tcp_sock *sk)
 		if (sent > 0 || cwnd_limited)
 			tcp_cwnd_validate(sk, cwnd_limited || tcp_pipe_bytes(sk) >= sk->cwnd_bytes);
 	}
+	frto_sent(sk);
 	check_probe_timer(sk);
 	if (sk->notsent_lowat)
 		sndbuf_check_space(sk);

@@ -15,7 +15,7 @@
  *   - During recovery cwnd follows proportional rate reduction (RFC 6937bis).
  *   - An episode that began at undo_marker is undone when it proves needless: every retransmission
  *     came back as a D-SACK (RFC 3708), or the ACK echoes a timestamp from before the first
- *     retransmission (Eifel, RFC 3522 and RFC 4015).
+ *     retransmission (Eifel, RFC 3522 and RFC 4015), or F-RTO says so of a timeout (frto.c).
  */
 #include "stack/tcp/tcp_send.h"
 
@@ -35,6 +35,8 @@ uint32_t tcp_pipe_bytes(const struct tcp_sock *sk)
 static void set_state(struct tcp_sock *sk, enum ca_state state)
 {
 	sk->ca_state = state;
+	if (state != CA_LOSS)
+		sk->frto = FRTO_OFF;
 	if (state == CA_OPEN)
 		sk->dupacks = 0;
 }
@@ -217,15 +219,16 @@ static bool undo_partial(struct tcp_sock *sk, const struct tcp_segment *seg, uin
 	return true;
 }
 
-static bool undo_loss(struct tcp_sock *sk, const struct tcp_segment *seg)
+/* spurious: F-RTO says that the timeout was. */
+static void undo_loss(struct tcp_sock *sk, bool spurious)
 {
-	if (!may_undo(sk, seg))
-		return false;
 	undo_reduction(sk, true, TcpExtTCPLossUndo);
+	if (spurious)
+		snmp_inc(sk->stack, TcpExtTCPSpuriousRTOs);
+	sk->frto = FRTO_OFF;
 	sk->retransmits = 0;
-	if (sk->sack_ok && !prevents_reopen(sk))
+	if ((spurious || sk->sack_ok) && !prevents_reopen(sk))
 		set_state(sk, CA_OPEN);
-	return true;
 }
 
 /* --- without SACK ----------------------------------------------------------------------------- */
@@ -337,7 +340,14 @@ static bool on_ack_in_recovery(struct tcp_sock *sk, const struct tcp_segment *se
 static void on_ack_in_loss(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *s,
 			   bool is_dupack)
 {
-	if (s->una_advanced && undo_loss(sk, seg))
+	if (s->una_advanced && may_undo(sk, seg)) {
+		undo_loss(sk, false);
+		return;
+	}
+	enum frto_verdict verdict = frto_on_ack(sk, s, is_dupack);
+	if (verdict == FRTO_SPURIOUS)
+		undo_loss(sk, true);
+	if (verdict != FRTO_REAL)
 		return;
 	if (seq_geq(sk->snd_una, sk->high_seq)) {
 		undo_recovery(sk, seg);
@@ -415,6 +425,7 @@ void recovery_enter_loss(struct tcp_sock *sk)
 {
 	bool first = sk->ca_state <= CA_DISORDER || seq_leq(sk->high_seq, sk->snd_una) ||
 		     (sk->ca_state == CA_LOSS && sk->retransmits == 0);
+	frto_begin(sk);
 	mark_all_lost(sk);
 	if (first) {
 		init_undo(sk);

@@ -98,6 +98,7 @@ static void mark_sacked(struct tcp_sock *sk, struct tx_seg *seg, struct ack_samp
 		sk->retrans_bytes -= len;
 	if (seg->retrans == 0) {
 		rack_check_reordering(sk, seg->seq, sk->highest_sack_seq);
+		s->orig_acked |= seq_leq(seg->end_seq, sk->high_seq);
 		s->rtt_us = (int64_t)(sk->stack->now_us - seg->sent_us);
 	}
 	rack_advance(sk, seg);

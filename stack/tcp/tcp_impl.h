@@ -169,6 +169,7 @@ struct ack_sample {
 	bool app_limited, ece;
 	uint32_t sacked_bytes;		   /* the part of acked_bytes that SACK brought */
 	bool una_advanced, dsack, not_dup; /* not_dup: brought data or a window update */
+	bool orig_acked;		   /* something up to high_seq that was sent only once */
 };
 struct cc_ops {
 	const char *name;
@@ -308,7 +309,7 @@ struct tcp_sock {
 	uint32_t dup_acked_bytes; /* without SACK: what duplicate ACKs say has left the network */
 	uint32_t prr_delivered, prr_out;
 	uint32_t reordering_segs;
-	uint8_t ca_state, dupacks;
+	uint8_t ca_state, dupacks, frto; /* frto: enum frto_phase */
 	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
 	uint64_t last_snd_us;
 	uint32_t max_flight_bytes, cwnd_usage_seq; /* RFC 7661-style validation, as Linux */

@@ -133,6 +133,22 @@ void recovery_init_reduction(struct tcp_sock *sk);
 void recovery_end_reduction(struct tcp_sock *sk);
 void recovery_try_keep_open(struct tcp_sock *sk);
 
+/* --- frto.c */
+enum frto_phase {
+	FRTO_OFF,
+	FRTO_TIMED_OUT, /* the first segment has been sent again */
+	FRTO_SEND_NEW,	/* an ACK moved snd_una: new data is to follow */
+	FRTO_SENT_NEW,	/* it did: the next ACK decides */
+};
+enum frto_verdict { FRTO_REAL, FRTO_WAIT, FRTO_SPURIOUS };
+void frto_begin(struct tcp_sock *sk);
+enum frto_verdict frto_on_ack(struct tcp_sock *sk, const struct ack_sample *s, bool is_dupack);
+void frto_sent(struct tcp_sock *sk);
+static inline bool frto_holds_retransmissions(const struct tcp_sock *sk)
+{
+	return sk->frto >= FRTO_SEND_NEW;
+}
+
 /* --- rack.c */
 void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered);
 bool rack_mark_lost(struct tcp_sock *sk); /* true: it has armed the reordering timer */
