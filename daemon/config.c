@@ -71,6 +71,39 @@ static const char *set_route(struct config *c, const char *value)
 	return why;
 }
 
+static const char *copy_path(char *to, const char *value)
+{
+	if (value[0] != '/')
+		return "not an absolute path";
+	return copy_string(to, CONFIG_PATH_MAX, value)
+		   ? NULL
+		   : "a socket's path has at most 99 characters";
+}
+
+/* "tap", or "dgram:LOCAL,REMOTE" */
+static const char *set_backend(struct config *c, const char *value)
+{
+	static const char wrong[] = "neither \"tap\" nor \"dgram:LOCAL_PATH,REMOTE_PATH\"";
+	const char *comma = strchr(value, ',');
+	char local[CONFIG_PATH_MAX];
+
+	if (!strcmp(value, "tap")) {
+		c->link_local_path[0] = '\0';
+		return NULL;
+	}
+	if (strncmp(value, "dgram:", 6) != 0 || !comma)
+		return wrong;
+	size_t len = (size_t)(comma - (value + 6));
+	if (len >= sizeof(local))
+		return "a socket's path has at most 99 characters";
+	memcpy(local, value + 6, len);
+	local[len] = '\0';
+	if (!strcmp(local, comma + 1))
+		return "the local and the remote path are the same";
+	const char *why = copy_path(c->link_local_path, local);
+	return why ? why : copy_path(c->link_peer_path, comma + 1);
+}
+
 static const char *set_link_name(struct config *c, const char *value)
 {
 	size_t len = strlen(value);
@@ -101,6 +134,7 @@ static const char *set_kernel_address(struct config *c, const char *value)
 {
 	bool on;
 
+	c->kernel_address_set = true;
 	if (parse_bool(value, &on) && !on) {
 		c->kernel_address.v4 = 0;
 		return NULL;
@@ -113,15 +147,6 @@ static const char *set_kernel_address(struct config *c, const char *value)
 static const char *set_offload(struct config *c, const char *value)
 {
 	return parse_bool(value, &c->segmentation_offload) ? NULL : "neither yes nor no";
-}
-
-static const char *copy_path(char *to, const char *value)
-{
-	if (value[0] != '/')
-		return "not an absolute path";
-	return copy_string(to, CONFIG_PATH_MAX, value)
-		   ? NULL
-		   : "a socket's path has at most 99 characters";
 }
 
 static const char *set_path(struct config *c, const char *value)
@@ -197,6 +222,7 @@ static const struct config_key {
     {"Network", "Address", set_address},
     {"Network", "Gateway", set_gateway},
     {"Network", "Route", set_route},
+    {"Link", "Backend", set_backend},
     {"Link", "Name", set_link_name},
     {"Link", "MTUBytes", set_mtu},
     {"Link", "MACAddress", set_mac},
@@ -303,6 +329,10 @@ const char *config_check(const struct config *c)
 	for (unsigned i = 0; i < c->routes; i++)
 		if (c->route[i].gateway && !on_link(c, c->route[i].gateway))
 			return "the gateway of a [Network] Route= is in the network of no Address=";
+	if (c->link_local_path[0])
+		return c->kernel_address_set && c->kernel_address.v4
+			   ? "[Link] KernelAddress= needs a TAP: Backend=dgram: has no kernel side"
+			   : NULL;
 	if (!c->kernel_address.v4)
 		return NULL;
 	if (!on_link(c, c->kernel_address.v4))

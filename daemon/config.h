@@ -3,7 +3,7 @@
  * The configuration: built-in defaults, then /etc/xtcp/xtcpd.conf, then the command line.
  *
  *     [Network]  Address= Gateway= Route=
- *     [Link]     Name= MTUBytes= MACAddress= KernelAddress= SegmentationOffload=
+ *     [Link]     Backend= Name= MTUBytes= MACAddress= KernelAddress= SegmentationOffload=
  *     [Sockets]  Path= Mode= Group= Control= ControlMode= MaxPerUser=
  *     [Daemon]   User= LogLevel=
  *     [Sysctl]   net.ipv4.NAME= net.core.NAME=
@@ -46,12 +46,15 @@ struct config {
 	struct route route[CONFIG_ROUTES_MAX];
 	unsigned routes;
 
-	/* [Link]: the TAP */
+	/* [Link] */
+	char link_local_path[CONFIG_PATH_MAX]; /* Unix datagrams; empty: a TAP */
+	char link_peer_path[CONFIG_PATH_MAX];
 	char link_name[IFNAMSIZ];
 	uint32_t mtu_bytes;
 	struct mac_addr mac; /* the stack's */
 	bool mac_set;
 	struct config_address kernel_address; /* v4 0: leave the kernel's side alone */
+	bool kernel_address_set;	      /* by somebody: no default */
 	bool segmentation_offload;
 	/* [Sockets] */
 	char path[CONFIG_PATH_MAX];

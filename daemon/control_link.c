@@ -18,14 +18,14 @@ static json_t *addresses(const struct stack *st)
 	return list;
 }
 
-static json_t *offloads(const struct stack_config *config, const struct tap *tap)
+static json_t *offloads(const struct stack_config *config, const struct link *link)
 {
 	json_t *object = json_object();
 
 	control_set(object, "tx_checksum", json_boolean(config->tx_csum_offload));
-	control_set(object, "rx_checksum", json_boolean(tap->offload));
+	control_set(object, "rx_checksum", json_boolean(link->offload));
 	control_set(object, "tcp_segmentation", json_boolean(config->tso_max_bytes != 0));
-	control_set(object, "receive_segments", json_boolean(tap->offload));
+	control_set(object, "receive_segments", json_boolean(link->offload));
 	control_set_u64(object, "tso_max_bytes", config->tso_max_bytes);
 	return object;
 }
@@ -48,8 +48,8 @@ static json_t *receive(const struct daemon *d, const struct snmp_mib *mib)
 
 	control_set_u64(object, "packets", mib->rx_frames);
 	control_set_u64(object, "bytes", mib->rx_bytes);
-	control_set_u64(object, "errors", d->counter[XtcpdTapBadHeader]);
-	control_set_u64(object, "missed", d->counter[XtcpdTapNoBuffer]);
+	control_set_u64(object, "errors", d->counter[XtcpdLinkBadFrame]);
+	control_set_u64(object, "missed", d->counter[XtcpdLinkNoBuffer]);
 	control_set_u64(object, "dropped", drops_in(mib));
 	return object;
 }
@@ -87,11 +87,11 @@ json_t *control_link(struct control_call *call)
 	if (call->argc > 1)
 		return control_usage(call);
 	json_t *doc = json_object();
-	control_set_string(doc, "name", d->tap.name);
+	control_set_string(doc, "name", d->link.name);
 	control_set_mac(doc, "address", &config->mac);
 	control_set_u64(doc, "mtu", config->mtu_bytes);
 	control_set(doc, "inet", addresses(d->stack));
-	control_set(doc, "offload", offloads(config, &d->tap));
+	control_set(doc, "offload", offloads(config, &d->link));
 	control_set(doc, "rx", receive(d, mib));
 	control_set(doc, "tx", transmit(mib));
 	control_set(doc, "arp", arp(mib));

@@ -29,7 +29,7 @@ static json_t *row_of(const struct control_rows *rows, size_t i)
 	json_t *row = json_object();
 
 	control_set_v4(row, "dst", n->v4);
-	control_set_string(row, "dev", s->d->tap.name);
+	control_set_string(row, "dev", s->d->link.name);
 	if (!mac_is_zero(&n->mac))
 		control_set_mac(row, "lladdr", &n->mac);
 	control_set_string(row, "state", neigh_state_name(n->state));

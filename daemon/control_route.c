@@ -42,7 +42,7 @@ static json_t *row_of(const struct daemon *d, const struct route *r)
 	set_destination(row, r);
 	if (r->gateway)
 		control_set_v4(row, "gateway", r->gateway);
-	control_set_string(row, "dev", d->tap.name);
+	control_set_string(row, "dev", d->link.name);
 	control_set_string(row, "protocol", r->connected ? "kernel" : "static");
 	if (!r->gateway)
 		control_set_string(row, "scope", "link");
@@ -86,7 +86,7 @@ static json_t *get(struct control_call *call)
 		control_set_string(row, "type", "local");
 	else if (path.nexthop != dst)
 		control_set_v4(row, "gateway", path.nexthop);
-	control_set_string(row, "dev", path.local ? "lo" : call->d->tap.name);
+	control_set_string(row, "dev", path.local ? "lo" : call->d->link.name);
 	control_set_v4(row, "prefsrc", path.src);
 	control_set_u64(row, "mtu", path.mtu_bytes);
 	control_set_u64(row, "advmss", path.advmss);

@@ -2,7 +2,7 @@
 /*
  * xtcpd itself: start, the turn of the loop, stop. See daemon.h.
  *
- * The order of starting: what needs privilege (the TAP, the socket files, the limits) first; then
+ * The order of starting: what needs privilege (the link, the socket files, the limits) first; then
  * privileges go; then the loop. READY=1 is sent when a program's connect() would be answered.
  */
 #include "daemon/daemon.h"
@@ -33,8 +33,8 @@ static const char *const counter_names[DAEMON_COUNTER_MAX] = {
     NAME(XtcpdRpcRequests),    NAME(XtcpdRpcBad),	    NAME(XtcpdRpcTimeouts),
     NAME(XtcpdRpcRefused),     NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
     NAME(XtcpdSocketsOpened),  NAME(XtcpdSocketsClosed),    NAME(XtcpdAcceptsPushed),
-    NAME(XtcpdAcceptsUntaken), NAME(XtcpdAcceptsHeld),	    NAME(XtcpdTapReads),
-    NAME(XtcpdTapNoBuffer),    NAME(XtcpdTapBadHeader),	    NAME(XtcpdTapWriteErrors),
+    NAME(XtcpdAcceptsUntaken), NAME(XtcpdAcceptsHeld),	    NAME(XtcpdLinkReads),
+    NAME(XtcpdLinkNoBuffer),   NAME(XtcpdLinkBadFrame),	    NAME(XtcpdLinkWriteErrors),
     NAME(XtcpdWakeups),	       NAME(XtcpdControlRequests),  NAME(XtcpdControlErrors),
 #undef NAME
 };
@@ -77,13 +77,13 @@ static int choose_mac(struct mac_addr *mac)
 
 static int make_stack(struct daemon *d)
 {
-	static const struct stack_ops ops = {.transmit = tap_transmit,
+	static const struct stack_ops ops = {.transmit = link_transmit,
 					     .accept_unread = accept_unread};
 	struct stack_config config = {
 	    .mac = d->config.mac,
 	    .mtu_bytes = d->config.mtu_bytes,
-	    .tso_max_bytes = d->tap.offload ? TSO_MAX_BYTES : 0,
-	    .tx_csum_offload = d->tap.offload,
+	    .tso_max_bytes = d->link.offload ? TSO_MAX_BYTES : 0,
+	    .tx_csum_offload = d->link.offload,
 	    .pkt_limit_bytes = PKT_LIMIT_BYTES,
 	};
 
@@ -159,7 +159,7 @@ static void announce(const struct daemon *d)
 	uint32_t a = d->config.address[0].v4;
 
 	log_info("ready: %u.%u.%u.%u/%u on %s, programs at %s", a >> 24, a >> 16 & 255,
-		 a >> 8 & 255, a & 255, d->config.address[0].prefix_len, d->tap.name,
+		 a >> 8 & 255, a & 255, d->config.address[0].prefix_len, d->link.name,
 		 d->config.path);
 	notify_manager("READY=1");
 }
@@ -179,17 +179,17 @@ static int start_memory(struct daemon *d)
 
 int daemon_start(struct daemon *d)
 {
-	d->loop.epoll_fd = d->tap.source.fd = d->signals.fd = -1;
+	d->loop.epoll_fd = d->link.source.fd = d->signals.fd = -1;
 	log_set_level(d->config.log_level);
 	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)
 		return -1;
 	privilege_raise_limits();
-	if (start_memory(d) < 0 || tap_open(&d->tap, &d->config) < 0 || make_stack(d) < 0 ||
+	if (start_memory(d) < 0 || link_open(&d->link, &d->config) < 0 || make_stack(d) < 0 ||
 	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || control_start(d) < 0)
 		return -1;
 	if (privilege_drop(&d->identity) < 0)
 		return -1;
-	if (watch_signals(d) < 0 || tap_start(d) < 0)
+	if (watch_signals(d) < 0 || link_start(d) < 0)
 		return -1;
 	d->started_us = d->loop.now_us;
 	announce(d);
@@ -251,7 +251,7 @@ void daemon_stop(struct daemon *d)
 	if (d->stack)
 		stack_flush(d->stack);
 	sockets_destroy(d);
-	tap_close(d);
+	link_close(d);
 	if (d->stack)
 		stack_destroy(d->stack);
 	d->stack = NULL;

@@ -3,7 +3,7 @@
  * xtcpd: what belongs to one running daemon.
  *
  * Theory of operation: one thread, one loop, one stack. A turn of the loop is: sleep; tell the
- * stack the time; read what the TAP has; handle the requests of programs; then, until all is
+ * stack the time; read what the link has; handle the requests of programs; then, until all is
  * quiet, move bytes between the stack and the programs' sockets and flush the stack. Whoever acts
  * on the stack from a handler (control.c, say) simply does so: the flush comes at the turn's end.
  */
@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 #include "daemon/config.h"
+#include "daemon/link.h"
 #include "daemon/loop.h"
 #include "daemon/privilege.h"
 #include "daemon/rpc_server.h"
 #include "daemon/sockets.h"
-#include "daemon/tap.h"
 #include "daemon/tombstone.h"
 #include "stack/stack.h"
 
@@ -35,10 +35,10 @@ enum daemon_counter {
 	XtcpdAcceptsPushed,
 	XtcpdAcceptsUntaken, /* reset because the listener died before accept() */
 	XtcpdAcceptsHeld,    /* the listener's queue was full or descriptors had run out */
-	XtcpdTapReads,
-	XtcpdTapNoBuffer, /* frames dropped: no pkt to be had */
-	XtcpdTapBadHeader,
-	XtcpdTapWriteErrors,
+	XtcpdLinkReads,
+	XtcpdLinkNoBuffer, /* frames dropped: no pkt to be had */
+	XtcpdLinkBadFrame,
+	XtcpdLinkWriteErrors,
 	XtcpdWakeups,
 	XtcpdControlRequests,
 	XtcpdControlErrors,
@@ -52,7 +52,7 @@ struct daemon {
 	struct config config;
 	struct loop loop;
 	struct stack *stack;
-	struct tap tap;
+	struct link link;
 	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
 	struct tombstones tombstones; /* last errors of sockets that are gone */
 	struct tombstones ghosts;     /* addresses of those that ended in order, F perhaps open */

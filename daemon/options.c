@@ -23,6 +23,7 @@ static const char usage[] =
     "      --address A/N          the stack's address (10.77.0.2/24); repeat for more\n"
     "      --gateway A            its default route\n"
     "      --route 'A/N via A'    another route: via, src, mtu, advmss, window, initcwnd, metric\n"
+    "      --link tap|dgram:L,R   a TAP, or frames over Unix datagrams: paths, ours and theirs\n"
     "      --tap NAME             the TAP device (xtcp0)\n"
     "      --mtu BYTES            of the link (1500)\n"
     "      --mac MAC              the stack's (random)\n"
@@ -55,6 +56,7 @@ static const struct {
     {"Sockets", "Group"},	{"Sockets", "Control"},
     {"Sockets", "ControlMode"}, {"Sockets", "MaxPerUser"},
     {"Daemon", "User"},		{"Daemon", "LogLevel"},
+    {"Link", "Backend"},
 };
 
 static const struct option longs[] = {
@@ -74,6 +76,7 @@ static const struct option longs[] = {
     {"max-per-user", required_argument, NULL, FLAG_KEY + 13},
     {"user", required_argument, NULL, FLAG_KEY + 14},
     {"log-level", required_argument, NULL, FLAG_KEY + 15},
+    {"link", required_argument, NULL, FLAG_KEY + 16},
     {"sysctl", required_argument, NULL, FLAG_SYSCTL},
     {"check", no_argument, NULL, FLAG_CHECK},
     {"config", required_argument, NULL, 'c'},

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The TAP device: see tap.h. Everything that is Linux's own about the link is in this file. */
-#include "daemon/tap.h"
-
+/*
+ * The TAP device: the stack's link to the kernel. Everything that is Linux's own about it is in
+ * this file.
+ *
+ * Theory of operation: opened with IFF_VNET_HDR, so that every frame is preceded by a
+ * virtio_net_hdr that says what its sender left undone: checksum (csum_start, csum_offset) and
+ * segmentation (gso_size). Both directions then carry frames of up to 64 KiB. The device is not
+ * persistent: it is gone with the daemon.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +22,11 @@
 
 #include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "daemon/link.h"
 #include "daemon/log.h"
 #include "daemon/parse.h"
 
 #define TUN_PATH "/dev/net/tun"
-#define TAP_BATCH 64 /* frames per turn of the loop */
 
 /* --- opening */
 
@@ -43,7 +49,7 @@ static int open_error(const char *name, const char *what, int err)
 	return -1;
 }
 
-static int open_device(struct tap *tap, const struct config *config)
+static int open_device(struct link *link, const struct config *config)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	int header_bytes = sizeof(struct virtio_net_hdr);
@@ -62,9 +68,9 @@ static int open_device(struct tap *tap, const struct config *config)
 	what = "TUNSETOFFLOAD";
 	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)offload) < 0)
 		goto fail;
-	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
-	tap->offload = config->segmentation_offload;
-	tap->source.fd = fd;
+	memcpy(link->name, ifr.ifr_name, sizeof(link->name));
+	link->offload = config->segmentation_offload;
+	link->source.fd = fd;
 	return 0;
 fail:
 	open_error(config->link_name, what, errno);
@@ -118,40 +124,18 @@ static int configure_link(const char *name, const struct config *config)
 	return result;
 }
 
-int tap_open(struct tap *tap, const struct config *config)
+static int tap_open(struct link *link, const struct config *config)
 {
-	*tap = (struct tap){.source.fd = -1};
-	if (open_device(tap, config) < 0)
+	if (open_device(link, config) < 0)
 		return -1;
-	if (configure_link(tap->name, config) == 0)
+	if (configure_link(link->name, config) == 0)
 		return 0;
-	close(tap->source.fd);
-	tap->source.fd = -1;
+	close(link->source.fd);
+	link->source.fd = -1;
 	return -1;
 }
 
 /* --- receiving */
-
-/*
- * A frame of `len` bytes is in the standby buffer: small ones are copied out of it, so that it is
- * there for the next; a large one keeps it. NULL: no memory.
- */
-static struct pkt *take_frame(struct tap *tap, struct pkt_pool *pool, size_t len)
-{
-	struct pkt *p = tap->standby;
-
-	if (len <= PKT_SMALL_BYTES) {
-		struct pkt *small = pkt_alloc(pool, len);
-		if (small) {
-			memcpy(small->buf, p->buf, len);
-			small->len = (uint32_t)len;
-		}
-		return small;
-	}
-	tap->standby = NULL;
-	p->len = (uint32_t)len;
-	return p;
-}
 
 /* What the kernel left undone. False: nothing we offered to take. */
 static bool apply_header(struct pkt *p, const struct virtio_net_hdr *h)
@@ -170,47 +154,36 @@ static bool apply_header(struct pkt *p, const struct virtio_net_hdr *h)
 	}
 }
 
-static void device_lost(struct daemon *d, int err)
-{
-	log_error("the TAP device %s is gone: %s", d->tap.name, strerror(err));
-	d->failed = d->stopping = true;
-}
-
 /* One frame. False: there is none, or no more now. */
 static bool receive_frame(struct daemon *d)
 {
-	struct tap *tap = &d->tap;
-	struct pkt_pool *pool = stack_pkt_pool(d->stack);
+	struct pkt *standby = link_standby(d);
 	struct virtio_net_hdr header;
 	uint8_t sink[64];
-
-	if (!tap->standby)
-		tap->standby = pkt_alloc(pool, PKT_LARGE_BYTES);
 	struct iovec iov[2] = {{&header, sizeof(header)}, {sink, sizeof(sink)}};
-	if (tap->standby)
-		iov[1] = (struct iovec){tap->standby->buf, tap->standby->cap};
-	ssize_t n = readv(tap->source.fd, iov, 2);
+
+	if (standby)
+		iov[1] = (struct iovec){standby->buf, standby->cap};
+	ssize_t n = readv(d->link.source.fd, iov, 2);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			device_lost(d, errno);
+			link_lost(d, errno);
 		return false;
 	}
-	daemon_count(d, XtcpdTapReads);
-	if (!tap->standby) { /* beyond the pool's limit: what the link brings is lost */
-		daemon_count(d, XtcpdTapNoBuffer);
+	daemon_count(d, XtcpdLinkReads);
+	if (!standby) { /* beyond the pool's limit: what the link brings is lost */
+		daemon_count(d, XtcpdLinkNoBuffer);
 		return true;
 	}
 	if ((size_t)n <= sizeof(header)) {
-		daemon_count(d, XtcpdTapBadHeader);
+		daemon_count(d, XtcpdLinkBadFrame);
 		return true;
 	}
-	struct pkt *p = take_frame(tap, pool, (size_t)n - sizeof(header));
-	if (!p) {
-		daemon_count(d, XtcpdTapNoBuffer);
-	} else if (!apply_header(p, &header)) {
-		daemon_count(d, XtcpdTapBadHeader);
+	struct pkt *p = link_take(d, (size_t)n - sizeof(header));
+	if (p && !apply_header(p, &header)) {
+		daemon_count(d, XtcpdLinkBadFrame);
 		pkt_free(p);
-	} else {
+	} else if (p) {
 		stack_input(d->stack, p);
 	}
 	return true;
@@ -218,40 +191,22 @@ static bool receive_frame(struct daemon *d)
 
 static void tap_ready(struct loop_source *src, uint32_t events)
 {
-	struct daemon *d = container_of(src, struct daemon, tap.source);
+	struct daemon *d = container_of(src, struct daemon, link.source);
 
 	(void)events;
-	for (int i = 0; i < TAP_BATCH && receive_frame(d); i++)
+	for (int i = 0; i < LINK_BATCH && receive_frame(d); i++)
 		;
 }
 
-int tap_start(struct daemon *d)
+static void tap_close(struct link *link)
 {
-	int err = loop_add(&d->loop, &d->tap.source, d->tap.source.fd, EPOLLIN, tap_ready);
-
-	if (err < 0)
-		log_error("cannot watch the TAP device: %s", strerror(-err));
-	return err;
-}
-
-void tap_close(struct daemon *d)
-{
-	int fd = d->tap.source.fd;
-
-	pkt_free(d->tap.standby);
-	d->tap.standby = NULL;
-	if (fd < 0)
-		return;
-	loop_remove(&d->loop, &d->tap.source);
-	d->tap.source.fd = -1;
-	close(fd);
+	close(link->source.fd);
 }
 
 /* --- sending */
 
-bool tap_transmit(void *ctx, const struct frame_out *f)
+static bool tap_transmit(struct daemon *d, const struct frame_out *f)
 {
-	struct daemon *d = ctx;
 	struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
 	struct iovec iov[1 + FRAME_IOV_MAX];
 
@@ -269,9 +224,13 @@ bool tap_transmit(void *ctx, const struct frame_out *f)
 	}
 	iov[0] = (struct iovec){&header, sizeof(header)};
 	memcpy(&iov[1], f->iov, (size_t)f->iovcnt * sizeof(f->iov[0]));
-	ssize_t n = writev(d->tap.source.fd, iov, 1 + f->iovcnt);
-	if (n == (ssize_t)(sizeof(header) + f->len))
-		return true;
-	daemon_count(d, XtcpdTapWriteErrors);
-	return false;
+	ssize_t n = writev(d->link.source.fd, iov, 1 + f->iovcnt);
+	return n == (ssize_t)(sizeof(header) + f->len);
 }
+
+const struct link_ops tap_ops = {
+    .open = tap_open,
+    .ready = tap_ready,
+    .transmit = tap_transmit,
+    .close = tap_close,
+};

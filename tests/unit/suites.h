@@ -14,6 +14,7 @@ Suite *route_suite(void);
 Suite *fuzz_suite(void);
 Suite *config_suite(void);
 Suite *daemon_suite(void);
+Suite *link_suite(void);
 Suite *sockets_suite(void);
 Suite *listen_suite(void);
 Suite *segment_suite(void);

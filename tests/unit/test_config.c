@@ -62,6 +62,7 @@ START_TEST(every_key_of_the_file_is_read)
 				   "Gateway=192.0.2.1\n"
 				   "Route=10.0.0.0/8 via 192.0.2.9 mtu 1400 window 65536\n"
 				   "[Link]\n"
+				   "Backend=tap\n"
 				   "Name=tap7\n"
 				   "MTUBytes=9000\n"
 				   "MACAddress=02:00:00:00:00:fe\n"
@@ -177,6 +178,30 @@ START_TEST(the_whole_is_checked)
 	config_defaults(&c);
 	ck_assert_ptr_null(config_set(&c, "Sockets", "Control", c.path));
 	ck_assert_ptr_nonnull(config_check(&c));
+}
+END_TEST
+
+START_TEST(a_link_of_datagrams_has_two_paths_and_no_kernel_side)
+{
+	struct config c;
+	config_defaults(&c);
+	ck_assert_ptr_null(config_set(&c, "Link", "Backend", "dgram:/run/a,/run/b"));
+	ck_assert_str_eq(c.link_local_path, "/run/a");
+	ck_assert_str_eq(c.link_peer_path, "/run/b");
+	c.address_replace = true;
+	ck_assert_ptr_null(config_set(&c, "Network", "Address", "192.0.2.2/24"));
+	ck_assert_ptr_null(config_check(&c)); /* the default kernel address is a TAP's */
+	ck_assert_ptr_null(config_set(&c, "Link", "KernelAddress", "no"));
+	ck_assert_ptr_null(config_check(&c));
+	ck_assert_ptr_null(config_set(&c, "Link", "KernelAddress", "192.0.2.1/24"));
+	ck_assert_ptr_nonnull(config_check(&c));
+	ck_assert_ptr_null(config_set(&c, "Link", "Backend", "tap"));
+	ck_assert_ptr_null(config_check(&c));
+	ck_assert_ptr_nonnull(config_set(&c, "Link", "Backend", "dgram:/run/a,/run/a"));
+	ck_assert_ptr_nonnull(config_set(&c, "Link", "Backend", "dgram:/run/a"));
+	ck_assert_ptr_nonnull(config_set(&c, "Link", "Backend", "dgram:a,/run/b"));
+	ck_assert_ptr_nonnull(config_set(&c, "Link", "Backend", "dgram:/run/a,b"));
+	ck_assert_ptr_nonnull(config_set(&c, "Link", "Backend", "tun"));
 }
 END_TEST
 
@@ -310,6 +335,7 @@ Suite *config_suite(void)
 			    sizeof(wrong_files) / sizeof(wrong_files[0]));
 	tcase_add_test(t, a_missing_file_is_named);
 	tcase_add_test(t, the_whole_is_checked);
+	tcase_add_test(t, a_link_of_datagrams_has_two_paths_and_no_kernel_side);
 	tcase_add_test(t, a_flag_wins_over_the_file);
 	tcase_add_test(t, wrong_flags_are_refused);
 	suite_add_tcase(s, t);

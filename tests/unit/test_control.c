@@ -58,7 +58,7 @@ static struct daemon *bench_new(void)
 	d->stack = stack_new();
 	d->identity = (struct identity){.uid = getuid(), .gid = getgid()};
 	d->socket_gid = getgid();
-	strcpy(d->tap.name, "xtcp0");
+	strcpy(d->link.name, "xtcp0");
 	ck_assert_int_eq(loop_init(&d->loop), 0);
 	return d;
 }

@@ -46,7 +46,7 @@ static void setup(void)
 				      .seed = {7}};
 
 	memset(&d, 0, sizeof(d));
-	d.tap.source.fd = d.signals.fd = -1;
+	d.link.source.fd = d.signals.fd = -1;
 	strcpy(dir, "/tmp/xtcp-test-sockets.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	config_defaults(&d.config);
