@@ -11,8 +11,12 @@
  *     when it has to wait: at the flush if nobody is about to read it, or under pressure. Memory
  *     held so stays near bytes held.
  *   - The limit is rcvbuf_bytes of truesize and one batch of frames. Beyond it the out-of-order
- * queue is pruned from its end (what was SACKed may be reneged on: RFC 2018 8); only then is data
- *     in order dropped.
+ *     queue is pruned from its end (what was SACKed may be reneged on: RFC 2018 8); only then is
+ *     data in order dropped.
+ *   - All sockets share one pool of buffers. Once half of it waits in queues nobody may hold more
+ *     than a share of it; once three quarters do, only who holds nothing may queue, and only what
+ *     is in order. So a program that never reads and a peer that leaves holes hurt themselves, and
+ *     the frames of others always find a buffer.
  *   - What is out of order, or came twice, is acknowledged at once, each segment, since the peer
  *     counts these ACKs (RFC 5681 4.2). The rest is rcvwindow.c's to decide.
  */
@@ -20,7 +24,8 @@
 
 #define COALESCE_MAX_BYTES 2048
 #define TRUESIZE_SLACK (2 * PKT_LARGE_BYTES) /* one batch may always be queued */
-#define OOO_PKTS_MAX 4096		     /* the queue is searched from its nearer end */
+#define FAIR_SHARES 16
+#define OOO_PKTS_MAX 4096 /* the queue is searched from its nearer end */
 
 /* --- accounts -------------------------------------------------------------------------------- */
 
@@ -127,9 +132,21 @@ void tcp_rcv_queues_settle(struct tcp_sock *sk)
 		tcp_recv_compact(sk);
 }
 
+/* What the socket may hold, given what all of them hold. */
+static size_t truesize_limit(const struct tcp_sock *sk)
+{
+	size_t limit = (size_t)sk->rcvbuf_bytes + TRUESIZE_SLACK;
+	size_t all = sk->stack->tcp.rcvbuf_bytes, pool = sk->stack->pkts.limit_bytes;
+	if (all > pool - pool / 4)
+		return 0;
+	if (tcp_memory_pressure(sk->stack) && limit > pool / FAIR_SHARES)
+		limit = pool / FAIR_SHARES;
+	return limit;
+}
+
 static bool over_limit(const struct tcp_sock *sk, size_t more)
 {
-	return sk->rcvq_truesize + sk->ooo_truesize + more > sk->rcvbuf_bytes + TRUESIZE_SLACK;
+	return sk->rcvq_truesize + sk->ooo_truesize + more > truesize_limit(sk);
 }
 
 static void ooo_drop_last(struct tcp_sock *sk)

@@ -19,6 +19,7 @@
 #define ATO_MIN_US 40000u
 #define WORTH_WINDOW_BYTES 128 /* smaller segments do not open the window (Linux) */
 #define SMALLEST_MSS 88	       /* what Linux believes of a peer's segments at least */
+#define PRESSED_WINDOW_SEGS 4u /* while all sockets together hold too much (Linux) */
 #define INITIAL_SPACE_SEGS 10  /* RFC 6928 */
 
 /* --- the window ------------------------------------------------------------------------------ */
@@ -53,6 +54,8 @@ static uint32_t window_to_offer(const struct tcp_sock *sk)
 		return 0;
 	if (free > sk->rcv_ssthresh)
 		free = sk->rcv_ssthresh;
+	if (tcp_memory_pressure(sk->stack) && free > PRESSED_WINDOW_SEGS * sk->advmss)
+		free = PRESSED_WINDOW_SEGS * sk->advmss;
 	if (sk->rcv_wscale)
 		return in_units(sk, free);
 	if (now <= free && now + mss > free)

@@ -27,6 +27,12 @@ static inline uint32_t pkt_segments(const struct pkt *p)
 	return p->gso_size && p->len > p->gso_size ? (p->len + p->gso_size - 1) / p->gso_size : 1;
 }
 
+/* Half of all buffers wait in queues (Linux: tcp_mem). */
+static inline bool tcp_memory_pressure(const struct stack *st)
+{
+	return st->tcp.rcvbuf_bytes > st->pkts.limit_bytes / 2;
+}
+
 /* --- rcvwindow.c */
 void tcp_ack_at_flush(struct tcp_sock *sk);
 /* In-order data or a FIN has been queued: now or delayed? */

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "stack/base/snmp.h"
 #include "tests/sim/sim.h"
 
 uint8_t app_byte(const struct sim *sim, unsigned index, bool from_server, uint64_t offset)
@@ -110,6 +111,10 @@ static void app_receive(struct sim *sim, struct app *a)
 		sim->last_progress_us = sim->now_us;
 		a->next_read_us = sim->now_us + a->read_every_us;
 	}
+	if (a->received >= a->stall_at) {
+		a->next_read_us = sim->now_us + a->stall_us;
+		a->stall_at = UINT64_MAX;
+	}
 	if (tcp_recv_eof(a->sk))
 		a->eof = true;
 }
@@ -191,7 +196,8 @@ static bool err_is_legitimate(const struct sim *sim, const struct app *a, int er
 	if (peer->aborted || peer->closed_early || peer->err)
 		return true;
 	/* With a cookie instead of a request_sock, data that overtakes the ACK is reset. */
-	if (sim->cookies && err == ECONNRESET && a->received == 0)
+	if ((err == ECONNRESET || err == EPIPE) &&
+	    stack_mib(sim->host[1].stack)->counter[TcpExtSyncookiesFailed] > 0)
 		return true;
 	if (sim->harsh && (err == ETIMEDOUT || err == EHOSTUNREACH || err == ECONNRESET))
 		return true;
@@ -220,6 +226,31 @@ void app_event(struct sim *sim, struct host *h, struct tcp_sock *sk, unsigned ev
 			sim_fail(sim, "conn %u %s: error %d with nobody to blame", a->index,
 				 a->is_server ? "server" : "client", a->err);
 	}
+}
+
+/* Its program, whose reset may be lost, or its orphaned connection, which nobody hears of: that takes
+ * a path that is bad for long, or a clock that says it was. */
+static bool gave_up(const struct sim *sim, const struct app *a)
+{
+	return a->err || a->aborted || a->closed_early || sim->harsh || sim->jump_us > 0;
+}
+
+bool app_end_half_open(struct sim *sim)
+{
+	bool any = false;
+	for (unsigned i = 0; i < sim->apps; i++) {
+		struct app *pair[2] = {&sim->client[i], &sim->server[i]};
+		for (int k = 0; k < 2; k++) {
+			struct app *a = pair[k], *peer = pair[!k];
+			if (a->done || !a->sk || !a->connected || !peer->done ||
+			    !gave_up(sim, peer))
+				continue;
+			tcp_abort(a->sk);
+			a->aborted = any = true;
+			app_finish(a);
+		}
+	}
+	return any;
 }
 
 uint64_t app_next_us(const struct sim *sim)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "stack/stack_impl.h"
+#include "stack/tcp/tcp_send.h"
 #include "tests/sim/sim.h"
 
 #define STUCK_US (1200 * SEC_US)
@@ -83,6 +84,55 @@ static void check_out_of_order_queue(struct sim *sim, const struct tcp_sock *sk)
 	}
 }
 
+/* RFC 5681 3.1: new data stays within the congestion window and the window the peer offered. A loss
+ * probe may be a segment more (RFC 8985 7.3), and the last segment of a burst may not fit. */
+static void check_flight(struct sim *sim, const struct app *a)
+{
+	const struct tcp_sock *sk = a->sk;
+	uint32_t pipe = tcp_pipe_bytes(sk), cwnd = sk->cwnd_bytes;
+	if (!seq_gt(sk->snd_nxt, a->snd_nxt_seen))
+		return;
+	if (seq_gt(sk->snd_nxt, a->edge_seen + 1))
+		sim_fail(sim, "conn %u: sent up to %u, the peer's window ends at %u", a->index,
+			 sk->snd_nxt, a->edge_seen);
+	if (cwnd < a->cwnd_seen)
+		cwnd = a->cwnd_seen;
+	if (pipe > cwnd + 3u * sk->mss_cache)
+		sim_fail(sim, "conn %u: %u bytes in flight, cwnd is %u", a->index, pipe, cwnd);
+}
+
+/* RFC 5681 3.1, RFC 9438 4.6: a loss makes ssthresh smaller than the window was. What is sent again
+ * because it was too large for a hop says nothing of congestion. */
+static void check_reduction(struct sim *sim, const struct app *a)
+{
+	const struct tcp_sock *sk = a->sk;
+	bool undone = sk->undo_marker == 0; /* RFC 4015: it was not lost */
+	if (sk->ca_state < CA_RECOVERY || a->ca_state_seen >= CA_CWR || sim->hop.mtu || undone)
+		return;
+	uint32_t was = sk->prior_cwnd_bytes > a->cwnd_seen ? sk->prior_cwnd_bytes : a->cwnd_seen;
+	if (sk->ssthresh_bytes > 2u * sk->mss_cache && sk->ssthresh_bytes > was / 10 * 8)
+		sim_fail(sim, "conn %u: a loss left ssthresh at %u, cwnd was %u", a->index,
+			 sk->ssthresh_bytes, was);
+}
+
+static void check_app(struct sim *sim, struct app *a)
+{
+	const struct tcp_sock *sk = a->sk;
+	if (!sk || !a->connected || a->done || sk->c.state == TCP_CLOSE)
+		return;
+	uint32_t edge = sk->snd_una + sk->snd_wnd;
+	if (!a->seen || seq_gt(edge, a->edge_seen))
+		a->edge_seen = edge;
+	if (a->seen) {
+		check_flight(sim, a);
+		check_reduction(sim, a);
+	}
+	a->snd_nxt_seen = sk->snd_nxt;
+	a->cwnd_seen = sk->cwnd_bytes;
+	a->ca_state_seen = sk->ca_state;
+	a->seen = true;
+}
+
 static bool has_connection_state(const struct tcp_sock *sk)
 {
 	return sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN;
@@ -105,6 +155,10 @@ void invariants_check(struct sim *sim)
 {
 	for (int i = 0; i < 2; i++)
 		check_stack(sim, sim->host[i].stack);
+	for (unsigned i = 0; i < sim->apps; i++) {
+		check_app(sim, &sim->client[i]);
+		check_app(sim, &sim->server[i]);
+	}
 	bool path_up = !(sim->now_us >= sim->cut.from_us && sim->now_us < sim->cut.until_us);
 	if (path_up && !app_all_done(sim) && sim->now_us > sim->last_progress_us + STUCK_US)
 		sim_fail(sim, "no progress for %llu s with the path up",

@@ -33,6 +33,12 @@ static void draw_link(struct sim *sim)
 		sim->cut.from_us = sim_pick(sim, 5000000);
 		sim->cut.until_us = sim->cut.from_us + sim_pick(sim, 8000000);
 	}
+	if (sim_pick(sim, 8) == 0) {
+		sim->jump.at_us = sim_pick(sim, 5000000);
+		sim->jump.by_us = ONE_OF(sim, 20000, 3000000, 100000000);
+	}
+	if (sim_pick(sim, 4) == 0)
+		sim->ghost_ppm = 50000;
 	sim->harsh = l->loss_ppm >= 100000 || l->burst_enter_ppm || sim->cut.until_us;
 }
 
@@ -47,6 +53,8 @@ static void draw_app(struct sim *sim, struct app *a, unsigned index, bool is_ser
 	a->read_chunk = ONE_OF(sim, 1 << 20, 1 << 20, 4096, 700);
 	a->read_every_us = ONE_OF(sim, 0, 0, 0, 1000, 20000);
 	a->nodelay = sim_pick(sim, 3) == 0;
+	a->stall_at = sim_pick(sim, 6) ? UINT64_MAX : sim_pick(sim, 40000);
+	a->stall_us = ONE_OF(sim, 300000, 3000000, 30000000);
 	a->abort_at = a->close_early_at = UINT64_MAX;
 	if (sim_pick(sim, 20) == 0)
 		a->abort_at = sim_pick(sim, 20000);
@@ -63,7 +71,7 @@ static void draw_config(struct sim *sim, struct stack_config *c, unsigned index,
 	c->mtu_bytes = mtu;
 	c->tso_max_bytes = ONE_OF(sim, 0, 16000, 65000);
 	c->tx_csum_offload = sim_pick(sim, 2);
-	c->pkt_limit_bytes = 16u << 20;
+	c->pkt_limit_bytes = ONE_OF(sim, 16u << 20, 16u << 20, 16u << 20, 1u << 20);
 	for (unsigned i = 0; i < sizeof(c->seed); i++)
 		c->seed[i] = (uint8_t)random_u64(&sim->random);
 }
@@ -74,6 +82,10 @@ void scenario_draw(struct sim *sim, struct stack_config config[2])
 	uint32_t mtu = ONE_OF(sim, 1500, 1500, 576, 1280, 9000);
 	for (unsigned i = 0; i < 2; i++)
 		draw_config(sim, &config[i], i, mtu);
+	if (sim_pick(sim, 6) == 0) {
+		sim->hop.from_us = sim_pick(sim, 4000000);
+		sim->hop.mtu = ONE_OF(sim, 1400, 1000, 576);
+	}
 	sim->apps = 1 + sim_pick(sim, sim_pick(sim, 3) ? 2 : SIM_APPS_MAX);
 	for (unsigned i = 0; i < sim->apps; i++) {
 		draw_app(sim, &sim->client[i], i, false);

@@ -55,12 +55,7 @@ static void deliver(struct sim *sim, struct host *from, struct host *to)
 {
 	struct impair_frame *q;
 	while ((q = impair_pop(&from->out, sim->now_us))) {
-		struct pkt *p = pkt_alloc(stack_pkt_pool(to->stack), q->len);
-		if (p) {
-			memcpy(p->data, q->data, q->len);
-			p->len = q->len;
-			stack_input(to->stack, p);
-		}
+		path_carry(sim, to, q->data, q->len);
 		free(q);
 	}
 }
@@ -111,12 +106,21 @@ static void run_until_done(struct sim *sim)
 {
 	while (!app_all_done(sim) && !sim->failure[0]) {
 		uint64_t next = next_time(sim);
+		if (next == UINT64_MAX && app_end_half_open(sim)) {
+			step(sim);
+			continue;
+		}
 		if (next == UINT64_MAX) {
 			sim_fail(sim, "nothing will ever happen again, and not all is done");
 			return;
 		}
 		if (next > sim->now_us)
 			sim->now_us = next;
+		if (sim->jump.by_us && sim->now_us >= sim->jump.at_us) {
+			sim->now_us += sim->jump.by_us;
+			sim->jump_us = sim->jump.by_us;
+			sim->jump.by_us = 0;
+		}
 		step(sim);
 	}
 }
@@ -168,6 +172,8 @@ bool sim_run(struct sim *sim, uint64_t seed, FILE *trace, FILE *pcap)
 		sim->cut.from_us += START_US;
 		sim->cut.until_us += START_US;
 	}
+	sim->hop.from_us += START_US;
+	sim->jump.at_us += START_US;
 	app_start_listening(sim);
 	run_until_done(sim);
 	drain(sim);

@@ -3,7 +3,8 @@
  * A network in virtual time: two hosts, each a stack of its own, and one impaired link each way.
  *
  * Theory of operation: everything follows from one seed: the link, the tuning of both stacks, the
- * programs on them and what these do (scenario.c). The loop (sim.c) jumps from event to event;
+ * programs on them and what these do (scenario.c). The loop (sim.c) jumps from event to event,
+ * and now and then the clock itself jumps; what the links deliver goes through a router (path.c);
  * after each step the invariants are checked (invariants.c). A failing seed replays exactly;
  * with tracing on, every segment is printed in words and written as pcapng (trace.c).
  */
@@ -40,6 +41,11 @@ struct app {
 	uint64_t next_read_us;
 	uint64_t close_early_at; /* close() after so many received, unread or not; UINT64_MAX */
 	bool nodelay, fin_sent, eof, done, connected, aborted, closed_early;
+	uint64_t stall_at, stall_us; /* stops reading for so long after so many received */
+	/* what the invariants saw last */
+	uint32_t snd_nxt_seen, edge_seen, cwnd_seen;
+	uint8_t ca_state_seen;
+	bool seen;
 	int err;
 };
 
@@ -48,11 +54,22 @@ struct host {
 	unsigned index; /* 0: client, 1: server */
 	struct stack *stack;
 	struct impair out; /* what it sends */
-	uint32_t right_edge_seen;
 };
 
 struct link_cut {
 	uint64_t from_us, until_us;
+};
+
+/* A hop whose MTU becomes smaller; mtu 0: there is none. */
+struct narrow_hop {
+	uint64_t from_us;
+	uint32_t mtu;
+	bool black_hole; /* drops without a word */
+};
+
+/* The clock leaps, as when a machine was suspended; by_us 0: it does not. */
+struct clock_jump {
+	uint64_t at_us, by_us;
 };
 
 struct sim {
@@ -61,10 +78,14 @@ struct sim {
 	struct host host[2];
 	struct impair_config link;
 	struct link_cut cut;
+	struct narrow_hop hop;
+	struct clock_jump jump;
+	uint64_t jump_us; /* by how much the clock has leapt */
+	uint32_t ghost_ppm;
 	unsigned apps;
 	struct app client[SIM_APPS_MAX], server[SIM_APPS_MAX];
 	struct tcp_sock *listener[SIM_APPS_MAX];
-	uint64_t steps, last_progress_us, segments;
+	uint64_t steps, last_progress_us, segments, ghosts;
 	bool aborts_possible; /* somebody resets: errors are legitimate */
 	bool cookies;	      /* the server answers every SYN with a cookie */
 	bool harsh;	      /* the path may be too bad to connect at all */
@@ -83,6 +104,13 @@ void app_run(struct sim *sim);
 void app_event(struct sim *sim, struct host *h, struct tcp_sock *sk, unsigned events);
 uint64_t app_next_us(const struct sim *sim);
 bool app_all_done(const struct sim *sim);
+
+/* The programs that wait for a peer that has given up; true when there were any. Without
+ * keepalive nothing tells them. */
+bool app_end_half_open(struct sim *sim);
+
+/* path.c: brings a frame to `to`, unless the path drops it */
+void path_carry(struct sim *sim, struct host *to, const uint8_t *frame, size_t len);
 
 /* invariants.c */
 void invariants_check(struct sim *sim);

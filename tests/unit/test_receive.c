@@ -637,6 +637,45 @@ START_TEST(what_was_pruned_can_come_again)
 }
 END_TEST
 
+/* A peer that leaves holes, and a pool of buffers that is small: frames of others find one. */
+START_TEST(no_socket_takes_all_buffers)
+{
+	struct pkt_pool *pool = stack_pkt_pool(w->st);
+	pool->limit_bytes = 1 << 20;
+	w->sk->rcvbuf_bytes = 8 << 20;
+	for (uint32_t at = right_edge() - 60; at > 60; at -= 60) {
+		wire_in(w, ". %u:%u(50) ack 1 win 500", at, at + 50);
+		wire_out_forget(w);
+	}
+	ck_assert_uint_gt(w->sk->ooo_pkts, 0);
+	ck_assert_uint_le(pool->used_bytes, pool->limit_bytes - pool->limit_bytes / 4);
+	uint32_t edge = right_edge();
+	while (next_seq() + 1000 < edge) {
+		data_in(1000);
+		wire_read(w, wire_unread(w));
+		wire_out_forget(w);
+	}
+}
+END_TEST
+
+START_TEST(what_others_hold_limits_the_window)
+{
+	struct pkt_pool *pool = stack_pkt_pool(w->st);
+	pool->limit_bytes = 1 << 20;
+	w->st->tcp.rcvbuf_bytes += 600000; /* of others */
+	while (tcp_receive_window(w->sk) > 6 * MSS) {
+		data_in(MSS);
+		wire_read(w, wire_unread(w));
+		wire_out_forget(w);
+	}
+	data_in(MSS);
+	wire_read(w, wire_unread(w));
+	ck_assert_uint_le(tcp_receive_window(w->sk), 6 * MSS);
+	ck_assert_uint_ge(tcp_receive_window(w->sk), MSS);
+	w->st->tcp.rcvbuf_bytes -= 600000;
+}
+END_TEST
+
 START_TEST(children_on_the_accept_queue_hold_little)
 {
 	for (uint16_t i = 1; i <= 10; i++) {
@@ -913,6 +952,8 @@ static TCase *memory(void)
 	tcase_add_test(tc, air_is_not_held);
 	tcase_add_test(tc, the_out_of_order_queue_is_pruned);
 	tcase_add_test(tc, what_was_pruned_can_come_again);
+	tcase_add_test(tc, no_socket_takes_all_buffers);
+	tcase_add_test(tc, what_others_hold_limits_the_window);
 	tcase_add_test(tc, children_on_the_accept_queue_hold_little);
 	tcase_set_timeout(tc, 30);
 	return tc;
