@@ -70,6 +70,7 @@ void columns_print(const struct columns *c);
 
 /* --- the commands */
 int cmd_addr(const struct ctl *ctl, int argc, char **argv);
+int cmd_doctor(const struct ctl *ctl, int argc, char **argv);
 int cmd_help(const struct ctl *ctl, int argc, char **argv);
 int cmd_link(const struct ctl *ctl, int argc, char **argv);
 int cmd_neigh(const struct ctl *ctl, int argc, char **argv);

@@ -24,6 +24,7 @@ const struct ctl_command ctl_commands[] = {
     {"link", "link", "the link: offloads, frames and bytes", cmd_link},
     {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},
     {"status", "status", "the daemon, and how many sockets there are", cmd_status},
+    {"doctor", "doctor", "is this host fit for it, and what to do if not", cmd_doctor},
     {"help", "help [COMMAND]", "this, or what xtcpd itself understands", cmd_help},
     {NULL, NULL, NULL, NULL},
 };
