@@ -11,7 +11,14 @@
 #include "daemon/config.h"
 #include "daemon/parse.h"
 
-enum sysctl_kind { SYSCTL_U32, SYSCTL_U16, SYSCTL_U16_PAIR, SYSCTL_U32_TRIPLE, SYSCTL_CONGESTION };
+enum sysctl_kind {
+	SYSCTL_U32,
+	SYSCTL_S32, /* -max to max */
+	SYSCTL_U16,
+	SYSCTL_U16_PAIR,
+	SYSCTL_U32_TRIPLE,
+	SYSCTL_CONGESTION
+};
 
 struct sysctl_row {
 	const char *name;
@@ -33,6 +40,8 @@ struct sysctl_row {
 
 static const struct sysctl_row rows[] = {
     {"net.core.somaxconn", AT(somaxconn), SYSCTL_U32, 1, 65535},
+    {"net.core.rmem_max", AT(rmem_max), SYSCTL_U32, 2304, BYTES_MAX},
+    {"net.core.wmem_max", AT(wmem_max), SYSCTL_U32, 4608, BYTES_MAX},
     IPV4("tcp_max_syn_backlog", tcp_max_syn_backlog, 1, 1u << 20),
     IPV4("tcp_syncookies", tcp_syncookies, 0, 2),
     IPV4("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, 1),
@@ -61,6 +70,22 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_rto_max_ms", tcp_rto_max_ms, 1000, 120000),
     IPV4("tcp_initial_cwnd", tcp_initial_cwnd, 1, 65535),
     IPV4("tcp_slow_start_after_idle", tcp_slow_start_after_idle, 0, 1),
+    IPV4("tcp_notsent_lowat", tcp_notsent_lowat, 1, UINT32_MAX),
+    {"net.ipv4.tcp_adv_win_scale", AT(tcp_adv_win_scale), SYSCTL_S32, 0, 31},
+    IPV4("tcp_moderate_rcvbuf", tcp_moderate_rcvbuf, 0, 1),
+    IPV4("tcp_workaround_signed_windows", tcp_workaround_signed_windows, 0, 1),
+    IPV4("tcp_dsack", tcp_dsack, 0, 1),
+    IPV4("tcp_reordering", tcp_reordering, 1, 255),
+    IPV4("tcp_max_reordering", tcp_max_reordering, 1, 65535),
+    IPV4("tcp_recovery", tcp_recovery, 0, 7),
+    IPV4("tcp_early_retrans", tcp_early_retrans, 0, 4),
+    IPV4("tcp_min_rtt_wlen", tcp_min_rtt_wlen_s, 0, 86400),
+    IPV4("tcp_thin_linear_timeouts", tcp_thin_linear_timeouts, 0, 1),
+    IPV4("tcp_syn_linear_timeouts", tcp_syn_linear_timeouts, 0, 127),
+    IPV4("tcp_tso_win_divisor", tcp_tso_win_divisor, 0, 255),
+    IPV4("tcp_stdurg", tcp_stdurg, 0, 1),
+    IPV4("tcp_reflect_tos", tcp_reflect_tos, 0, 1),
+    IPV4("ip_no_pmtu_disc", ip_no_pmtu_disc, 0, 3),
     IPV4("tcp_min_snd_mss", tcp_min_snd_mss, 48, 65535),
     IPV4("tcp_base_mss", tcp_base_mss, 48, 65535),
     IPV4("tcp_max_sockets", tcp_max_sockets, 1, 1u << 24),
@@ -126,6 +151,18 @@ static bool set_congestion(char *to, const char *value)
 	return false;
 }
 
+/* A sign and a number of at most max. */
+static bool parse_signed(const struct sysctl_row *row, const char *s, int32_t *out)
+{
+	bool negative = *s == '-';
+	uint32_t n;
+
+	if (!parse_u32(s + (negative ? 1 : 0), 0, row->max, &n))
+		return false;
+	*out = negative ? -(int32_t)n : (int32_t)n;
+	return true;
+}
+
 int sysctl_set(struct sysctls *s, const char *name, const char *value)
 {
 	const struct sysctl_row *row = row_of(name);
@@ -137,6 +174,8 @@ int sysctl_set(struct sysctls *s, const char *name, const char *value)
 	switch (row->kind) {
 	case SYSCTL_U32:
 		return parse_u32(value, row->min, row->max, (uint32_t *)at) ? 0 : -EINVAL;
+	case SYSCTL_S32:
+		return parse_signed(row, value, (int32_t *)at) ? 0 : -EINVAL;
 	case SYSCTL_U16:
 		if (!parse_numbers(row, value, n, 1))
 			return -EINVAL;
@@ -172,6 +211,9 @@ int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t va
 	switch (row->kind) {
 	case SYSCTL_U32:
 		len = snprintf(value, value_len, "%u", u32[0]);
+		break;
+	case SYSCTL_S32:
+		len = snprintf(value, value_len, "%d", *(const int32_t *)at);
 		break;
 	case SYSCTL_U16:
 		len = snprintf(value, value_len, "%u", u16[0]);

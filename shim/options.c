@@ -14,6 +14,8 @@
 
 #include "shim/shim.h"
 
+#define F_SNDBUF_MAX 106496 /* half of the kernel's own default: it doubles what is asked for */
+
 /* --- the kernel's own */
 
 static bool is_native(int level, int name)
@@ -116,6 +118,21 @@ static int judge(const struct known *known, const struct rpc_request *req)
 	return value < known->min || value > known->max ? fail(EINVAL) : 0;
 }
 
+/*
+ * TCP_NOTSENT_LOWAT: what waits in F has not been sent either, so F holds no more of it than the
+ * mark. AF_UNIX calls a socket writable while at most a quarter of its buffer is in use, and the
+ * kernel doubles what SO_SNDBUF says.
+ */
+static void limit_unsent(int fd, const void *val)
+{
+	uint32_t mark;
+	memcpy(&mark, val, sizeof(mark));
+	int buffer = mark == 0 || mark > F_SNDBUF_MAX / 2 ? F_SNDBUF_MAX : (int)(2 * mark);
+	int saved = errno;
+	real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	errno = saved;
+}
+
 static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 {
 	struct rpc_request req;
@@ -134,7 +151,10 @@ static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 		return -1;
 	if (is_native_too(level, name) && real.setsockopt(fd, level, name, val, len) < 0)
 		return -1;
-	return set_at_xtcpd(fd, &req, verdict > 0);
+	int rc = set_at_xtcpd(fd, &req, verdict > 0);
+	if (rc == 0 && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT)
+		limit_unsent(fd, req.value);
+	return rc;
 }
 
 EXPORT int setsockopt(int fd, int level, int name, const void *val, socklen_t len)

@@ -78,13 +78,14 @@ struct stack_config {
  */
 struct sysctls {
 	uint32_t somaxconn;		/* 4096 */
+	uint32_t rmem_max, wmem_max;	/* 212992: what SO_RCVBUF, SO_SNDBUF can ask for */
 	uint32_t tcp_max_syn_backlog;	/* 4096: request_socks per listener */
 	uint32_t tcp_syncookies;	/* 0 off, 1 when the SYN queue is full, 2 always */
 	uint32_t tcp_abort_on_overflow; /* 0 */
 	uint32_t tcp_synack_retries;	/* 5 */
 	uint32_t tcp_syn_retries;	/* 6 */
 	uint32_t tcp_retries2;		/* 15 */
-	uint32_t tcp_orphan_retries;	/* 8 */
+	uint32_t tcp_orphan_retries;	/* 0: eight, while the RTO can still grow */
 	uint32_t tcp_max_orphans;	/* 65536 */
 	uint32_t tcp_fin_timeout_s;	/* 60: FIN_WAIT_2 of an orphan */
 	uint32_t tcp_tw_reuse;		/* 1 (Linux: 2): connect() may reuse TIME_WAIT */
@@ -99,36 +100,52 @@ struct sysctls {
 	uint32_t tcp_frto;		/* 2, which is the same as 1: RFC 5682 */
 	uint32_t tcp_rmem[3];		/* min, default, max bytes */
 	uint32_t tcp_wmem[3];
-	uint32_t tcp_challenge_ack_limit;    /* per second; RFC 5961 7 */
-	uint32_t tcp_invalid_ratelimit_ms;   /* 500 */
-	uint32_t tcp_rfc1337;		     /* 0 */
-	uint32_t tcp_rto_min_ms;	     /* 200 */
-	uint32_t tcp_rto_max_ms;	     /* 120000 */
-	uint32_t tcp_initial_cwnd;	     /* 10; RFC 6928 */
-	uint32_t tcp_slow_start_after_idle;  /* 1 */
-	uint32_t tcp_min_snd_mss;	     /* 48 */
-	uint32_t tcp_base_mss;		     /* 1024 */
-	uint32_t tcp_max_sockets;	     /* 1048576 */
-	char tcp_congestion_control[16];     /* "cubic" when there, else "reno" */
-	uint16_t ip_local_port_range[2];     /* 32768, 60999 */
-	uint16_t ip_unprivileged_port_start; /* 1024; enforced by the caller of tcp_bind() */
-	uint32_t ip_default_ttl;	     /* 64 */
-	uint32_t ipfrag_high_thresh;	     /* 4 MiB */
-	uint32_t ipfrag_max_queues;	     /* 1024 datagrams */
-	uint32_t ipfrag_max_fragments;	     /* 64 per datagram */
-	uint32_t ipfrag_time_s;		     /* 30 */
-	uint32_t icmp_ratelimit_per_s;	     /* 1000, burst icmp_msgs_burst */
-	uint32_t icmp_msgs_burst;	     /* 50 */
-	uint32_t ip_pmtu_expires_s;	     /* 600 */
-	uint32_t ip_min_pmtu;		     /* 552 */
-	uint32_t neigh_gc_thresh3;	     /* 1024 entries */
-	uint32_t neigh_unres_qlen;	     /* 64 packets per incomplete entry */
-	uint32_t neigh_retrans_ms;	     /* 1000 */
-	uint32_t neigh_reachable_ms;	     /* 30000 */
-	uint32_t neigh_delay_first_probe_ms; /* 5000 */
-	uint32_t neigh_mcast_solicit;	     /* 3 */
-	uint32_t neigh_ucast_solicit;	     /* 3 */
-	uint32_t neigh_gc_stale_s;	     /* 60 */
+	uint32_t tcp_challenge_ack_limit;	/* per second; RFC 5961 7 */
+	uint32_t tcp_invalid_ratelimit_ms;	/* 500 */
+	uint32_t tcp_rfc1337;			/* 0 */
+	uint32_t tcp_rto_min_ms;		/* 200 */
+	uint32_t tcp_rto_max_ms;		/* 120000 */
+	uint32_t tcp_initial_cwnd;		/* 10; RFC 6928 */
+	uint32_t tcp_slow_start_after_idle;	/* 1 */
+	uint32_t tcp_notsent_lowat;		/* UINT32_MAX */
+	int32_t tcp_adv_win_scale;		/* 1: half of a receive buffer is window */
+	uint32_t tcp_moderate_rcvbuf;		/* 1: receive buffers grow by themselves */
+	uint32_t tcp_workaround_signed_windows; /* 0 */
+	uint32_t tcp_dsack;			/* 1; RFC 2883 */
+	uint32_t tcp_reordering;		/* 3 */
+	uint32_t tcp_max_reordering;		/* 300 */
+	uint32_t tcp_recovery;			/* 1: RACK; 2: its window stays; 4: no dupthresh */
+	uint32_t tcp_early_retrans;		/* 3: tail loss probes; 0: none */
+	uint32_t tcp_min_rtt_wlen_s;		/* 300 */
+	uint32_t tcp_thin_linear_timeouts;	/* 0 */
+	uint32_t tcp_syn_linear_timeouts;	/* 0 (Linux: 4): SYNs before the RTO doubles */
+	uint32_t tcp_tso_win_divisor;		/* 3 */
+	uint32_t tcp_stdurg;			/* 0 */
+	uint32_t tcp_reflect_tos;		/* 0 */
+	uint32_t ip_no_pmtu_disc;		/* 0 */
+	uint32_t tcp_min_snd_mss;		/* 48 */
+	uint32_t tcp_base_mss;			/* 1024 */
+	uint32_t tcp_max_sockets;		/* 1048576 */
+	char tcp_congestion_control[16];	/* "cubic" when there, else "reno" */
+	uint16_t ip_local_port_range[2];	/* 32768, 60999 */
+	uint16_t ip_unprivileged_port_start;	/* 1024; enforced by the caller of tcp_bind() */
+	uint32_t ip_default_ttl;		/* 64 */
+	uint32_t ipfrag_high_thresh;		/* 4 MiB */
+	uint32_t ipfrag_max_queues;		/* 1024 datagrams */
+	uint32_t ipfrag_max_fragments;		/* 64 per datagram */
+	uint32_t ipfrag_time_s;			/* 30 */
+	uint32_t icmp_ratelimit_per_s;		/* 1000, burst icmp_msgs_burst */
+	uint32_t icmp_msgs_burst;		/* 50 */
+	uint32_t ip_pmtu_expires_s;		/* 600 */
+	uint32_t ip_min_pmtu;			/* 552 */
+	uint32_t neigh_gc_thresh3;		/* 1024 entries */
+	uint32_t neigh_unres_qlen;		/* 64 packets per incomplete entry */
+	uint32_t neigh_retrans_ms;		/* 1000 */
+	uint32_t neigh_reachable_ms;		/* 30000 */
+	uint32_t neigh_delay_first_probe_ms;	/* 5000 */
+	uint32_t neigh_mcast_solicit;		/* 3 */
+	uint32_t neigh_ucast_solicit;		/* 3 */
+	uint32_t neigh_gc_stale_s;		/* 60 */
 };
 
 /* NULL when memory is short or config is out of range. `ctx` is passed to ops. */

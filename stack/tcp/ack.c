@@ -15,8 +15,6 @@
  */
 #include "stack/tcp/tcp_send.h"
 
-#define MIN_RTT_WINDOW_US 300000000ull
-
 /* --- RTT ------------------------------------------------------------------------------------ */
 
 static uint32_t rto_min_us(const struct tcp_sock *sk)
@@ -28,7 +26,7 @@ static void update_min_rtt(struct tcp_sock *sk, uint32_t rtt_us)
 {
 	uint64_t now = sk->stack->now_us;
 	if (sk->min_rtt_us && rtt_us > sk->min_rtt_us &&
-	    now - sk->min_rtt_stamp_us < MIN_RTT_WINDOW_US)
+	    now - sk->min_rtt_stamp_us < sk->stack->sysctl.tcp_min_rtt_wlen_s * 1000000ull)
 		return;
 	sk->min_rtt_us = rtt_us;
 	sk->min_rtt_stamp_us = now;

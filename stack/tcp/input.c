@@ -389,7 +389,11 @@ static void path_mtu_shrank(struct tcp_sock *sk, uint32_t mtu)
 	uint32_t before = sk->mss_cache;
 	if (mtu >= sk->pmtu_bytes) /* RFC 5927 7.2: it would not have been too large */
 		return;
+	if (sk->stack->sysctl.ip_no_pmtu_disc == 2) /* as Linux: such messages are not believed */
+		return;
 	ip_pmtu_update(sk->stack, sk->c.raddr.v4, mtu);
+	if (!ip_sk_accepts_pmtu(sk))
+		return;
 	if (ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path))
 		return;
 	tcp_sync_mss(sk, path.mtu_bytes);

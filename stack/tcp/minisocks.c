@@ -49,6 +49,7 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	sk->tstamp_ok = req->tstamp_ok;
 	sk->sack_ok = req->sack_ok;
 	sockopt_inherit(sk, listener);
+	sk->tos = req->tos;
 	init_send_side(sk, req);
 	init_receive_side(sk, req);
 	sk->max_window = (uint32_t)seg->wnd << sk->snd_wscale;

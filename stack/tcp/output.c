@@ -127,7 +127,7 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	tx.proto = IPPROTO_TCP_;
 	tx.ttl = sk->ttl;
 	tx.tos = sk->tos;
-	tx.df = true; /* RFC 1191: path MTU discovery */
+	tx.df = ip_sk_dont_fragment(sk); /* RFC 1191: path MTU discovery */
 	tx.csum_offset = 16;
 	tx.ecn_cwr = false;
 	tx.payload_cnt = sndbuf_iov(sk, seq, len, tx.payload, IOV_MAX_SPANS);
@@ -217,7 +217,9 @@ static bool tso_should_defer(const struct tcp_sock *sk, uint32_t room, uint32_t 
 		return false;
 	if (now - sk->last_snd_us > 1000)
 		return false;
-	if (room >= min_u32(sk->snd_wnd, sk->cwnd_bytes) / 3)
+	uint32_t divisor = sk->stack->sysctl.tcp_tso_win_divisor;
+	uint32_t window = min_u32(sk->snd_wnd, sk->cwnd_bytes);
+	if (room >= (divisor ? window / divisor : 3u * sk->mss_cache))
 		return false;
 	return now - head->sent_us >= sk->srtt_us / 2;
 }
@@ -387,8 +389,7 @@ void tcp_write_xmit(struct tcp_sock *sk)
 	}
 	frto_sent(sk);
 	check_probe_timer(sk);
-	if (sk->notsent_lowat)
-		sndbuf_check_space(sk);
+	sndbuf_check_unsent(sk);
 }
 
 bool tcp_send_tail_probe_data(struct tcp_sock *sk)

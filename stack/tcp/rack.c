@@ -4,18 +4,28 @@
  *
  * Theory of operation
  *   - A segment is lost when one sent later has been delivered and a round trip plus a reordering
- *     window has passed since it was sent. The window is zero once TCP_DUPTHRESH segments are
+ *     window has passed since it was sent. The window is zero once tcp_reordering segments are
  *     SACKed or recovery has begun, unless this path is known to reorder; then it is a quarter of
  *     min_rtt, and grows with each round trip that brings a D-SACK. What is not due yet has a
  *     timer.
  *   - A tail that gets no ACK for two round trips is probed once: with new data if there is any,
  *     else with its last segment. The ACK to the probe brings the SACK that RACK works from; if it
  *     shows that the probe repaired a loss by itself, cwnd is reduced as for any loss (7.4.2).
- *   - Only with SACK. Without it recovery.c counts duplicate ACKs.
+ *   - Only with SACK. Without it recovery.c counts duplicate ACKs. tcp_recovery turns parts of it
+ *     off, tcp_early_retrans the probe.
  */
 #include "stack/tcp/tcp_send.h"
 
-#define REO_WND_PERSIST 16 /* recoveries a widened window lasts; RFC 8985 6.2 step 4 */
+#define TCP_EARLY_RETRANS_TLP 3 /* values below it are Linux's of old: no probe */
+#define REO_WND_PERSIST 16	/* recoveries a widened window lasts; RFC 8985 6.2 step 4 */
+
+/* tcp_recovery, as Linux has it */
+enum { RACK_LOSS_DETECTION = 1, RACK_STATIC_REO_WND = 2, RACK_NO_DUPTHRESH = 4 };
+
+static bool recovery_mode(const struct tcp_sock *sk, uint32_t bit)
+{
+	return sk->stack->sysctl.tcp_recovery & bit;
+}
 
 /* RFC 8985 6.2, RACK_sent_after() */
 static bool sent_after(uint64_t t1, uint32_t seq1, uint64_t t2, uint32_t seq2)
@@ -47,23 +57,29 @@ void rack_check_reordering(struct tcp_sock *sk, uint32_t low_seq, uint32_t fack)
 	uint32_t mss = max_u32(sk->mss_cache, 1);
 	uint32_t segs = (fack - low_seq + mss - 1) / mss;
 	if (segs > sk->reordering_segs) {
-		sk->reordering_segs = min_u32(segs, TCP_MAX_REORDERING);
+		sk->reordering_segs = min_u32(segs, sk->stack->sysctl.tcp_max_reordering);
 		snmp_inc(sk->stack, TcpExtTCPSACKReorder);
 	}
 	sk->reordering_seen = true;
 }
 
+static bool sacks_reach_dupthresh(const struct tcp_sock *sk)
+{
+	uint32_t mss = max_u32(sk->mss_cache, 1), thresh = sk->reordering_segs;
+	return sk->sacked_bytes > (thresh - 1) * mss || sk->dupacks >= thresh;
+}
+
 /* Step 4, the window's size. */
 static uint32_t reo_wnd_us(const struct tcp_sock *sk)
 {
-	uint32_t mss = max_u32(sk->mss_cache, 1);
 	if (!sk->reordering_seen) {
 		if (sk->ca_state >= CA_RECOVERY)
 			return 0;
-		if (sk->sacked_bytes > (TCP_DUPTHRESH - 1) * mss || sk->dupacks >= TCP_DUPTHRESH)
+		if (!recovery_mode(sk, RACK_NO_DUPTHRESH) && sacks_reach_dupthresh(sk))
 			return 0;
 	}
-	uint64_t wnd = (uint64_t)(sk->min_rtt_us / 4) * max_u32(sk->rack_reo_wnd_mult, 1);
+	uint32_t mult = recovery_mode(sk, RACK_STATIC_REO_WND) ? 1 : sk->rack_reo_wnd_mult;
+	uint64_t wnd = (uint64_t)(sk->min_rtt_us / 4) * max_u32(mult, 1);
 	return wnd > sk->srtt_us ? sk->srtt_us : (uint32_t)wnd;
 }
 
@@ -89,7 +105,8 @@ static int64_t remaining_us(const struct tcp_sock *sk, const struct tx_seg *seg,
 /* At an RTO: sent so recently that nothing can be said of it yet. */
 bool rack_is_recent(const struct tcp_sock *sk, const struct tx_seg *seg)
 {
-	return sk->sack_ok && sk->rack_rtt_us > 0 && remaining_us(sk, seg, reo_wnd_us(sk)) > 0;
+	return sk->sack_ok && recovery_mode(sk, RACK_LOSS_DETECTION) && sk->rack_rtt_us > 0 &&
+	       remaining_us(sk, seg, reo_wnd_us(sk)) > 0;
 }
 
 /* Step 5. Returns how long until the next segment may be found lost; 0: none waits. */
@@ -112,11 +129,31 @@ static uint64_t detect_loss(struct tcp_sock *sk)
 	return (uint64_t)timeout;
 }
 
+/* Without RACK: RFC 6675 4, IsLost(), by the bytes SACKed above. What was sent again is not looked
+ * at: its loss is the RTO's. */
+static void detect_loss_by_count(struct tcp_sock *sk)
+{
+	uint32_t mss = max_u32(sk->mss_cache, 1), above = sk->sacked_bytes;
+	list_for_each (node, &sk->rtx_queue) {
+		struct tx_seg *seg = tx_seg_of(node);
+		if (above <= (sk->reordering_segs - 1) * mss)
+			return;
+		if (seg->sacked)
+			above -= tx_seg_len(seg);
+		else if (!seg->lost)
+			tcp_mark_lost(sk, seg);
+	}
+}
+
 bool rack_mark_lost(struct tcp_sock *sk)
 {
 	if (!sk->rack_advanced)
 		return false;
 	sk->rack_advanced = false;
+	if (!recovery_mode(sk, RACK_LOSS_DETECTION)) {
+		detect_loss_by_count(sk);
+		return false;
+	}
 	uint64_t timeout = detect_loss(sk);
 	if (timeout == 0)
 		return false;
@@ -157,7 +194,8 @@ static uint64_t pto_us(const struct tcp_sock *sk)
 /* RFC 8985 7.2. advancing_rto: this ACK restarts the RTO. False: no probe, arm the RTO. */
 bool tlp_schedule(struct tcp_sock *sk, bool advancing_rto)
 {
-	if (list_empty(&sk->rtx_queue) || !sk->sack_ok || sk->backoff > 0 || sk->tlp_high_seq ||
+	if (sk->stack->sysctl.tcp_early_retrans < TCP_EARLY_RETRANS_TLP ||
+	    list_empty(&sk->rtx_queue) || !sk->sack_ok || sk->backoff > 0 || sk->tlp_high_seq ||
 	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
 		return false;
 	uint64_t now = sk->stack->now_us, timeout = pto_us(sk);

@@ -243,7 +243,7 @@ static void sack_forget_passed(struct tcp_sock *sk)
 static void set_dsack(struct tcp_sock *sk, uint32_t start, uint32_t end, enum snmp counter)
 {
 	struct sack_block add = {start, end};
-	if (!sk->sack_ok || start == end)
+	if (!sk->sack_ok || start == end || !sk->stack->sysctl.tcp_dsack)
 		return;
 	snmp_inc(sk->stack, counter);
 	if (sk->dup_sack && touches(&sk->dsack, &add)) {
@@ -551,13 +551,15 @@ void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg)
 
 /* --- urgent data (RFC 9293 3.8.5, RFC 6093) -------------------------------------------------- */
 
-/* The pointer names the byte after the last urgent one; that last one is the urgent byte. A mark
- * that is not reached yet moves on when a later one comes. */
+/* The pointer names the byte after the last urgent one; that last one is the urgent byte (with
+ * tcp_stdurg, RFC 1122 4.2.2.4: the pointer names it). A mark that is not reached yet moves on when a
+ * later one comes. */
 void tcp_urgent(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	if (!(seg->flags & TCP_URG))
 		return;
-	uint32_t at = seg->seq + seg->urg - (seg->urg ? 1 : 0);
+	bool named = sk->stack->sysctl.tcp_stdurg || seg->urg == 0;
+	uint32_t at = seg->seq + seg->urg - (named ? 0 : 1);
 	if (seq_lt(at, sk->rcv_nxt) || (sk->urg_state && !seq_gt(at, sk->urg_seq)))
 		return;
 	sk->urg_state = 1;

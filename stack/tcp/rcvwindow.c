@@ -199,13 +199,24 @@ static void rcv_rtt_from_window(struct tcp_sock *sk)
 	sk->rcv_rtt_start_us = now;
 }
 
+/* The buffer of which tcp_full_space() is `window`. */
+static uint64_t buffer_for(const struct tcp_sock *sk, uint64_t window)
+{
+	int scale = sk->stack->sysctl.tcp_adv_win_scale;
+	if (scale <= 0)
+		return window << -scale;
+	return scale < 16 ? (window << scale) / ((1u << scale) - 1) : window;
+}
+
 /* Twice what was read in a round trip, and more while the rate grows. */
 static void grow_rcvbuf(struct tcp_sock *sk, uint32_t copied)
 {
 	uint64_t window = 2ull * copied + 16u * sk->advmss, max = sk->stack->sysctl.tcp_rmem[2];
 	if (sk->rcvq_space_bytes)
 		window += 2 * window * (copied - sk->rcvq_space_bytes) / sk->rcvq_space_bytes;
-	uint64_t want = 2 * window < max ? 2 * window : max;
+	uint64_t want = buffer_for(sk, window);
+	if (want > max)
+		want = max;
 	if (want > sk->rcvbuf_bytes)
 		sk->rcvbuf_bytes = (uint32_t)want;
 }
@@ -217,7 +228,7 @@ static void adjust_space(struct tcp_sock *sk)
 		return;
 	uint32_t copied = sk->copied_seq - sk->rcvq_space_seq;
 	if (copied > sk->rcvq_space_bytes) {
-		if (!sk->rcvbuf_locked)
+		if (!sk->rcvbuf_locked && sk->stack->sysctl.tcp_moderate_rcvbuf)
 			grow_rcvbuf(sk, copied);
 		sk->rcvq_space_bytes = copied;
 	}

@@ -258,7 +258,7 @@ static void newreno_mark_lost(struct tcp_sock *sk, bool una_advanced)
 	struct tx_seg *head = rtx_head(sk);
 	uint32_t mss = mss_of(sk);
 	bool partial_ack = sk->ca_state == CA_RECOVERY && una_advanced;
-	if (!partial_ack && (sk->ca_state >= CA_RECOVERY || sk->dupacks < TCP_DUPTHRESH))
+	if (!partial_ack && (sk->ca_state >= CA_RECOVERY || sk->dupacks < sk->reordering_segs))
 		return;
 	if (!head || head->lost)
 		return;
@@ -439,7 +439,7 @@ void recovery_enter_loss(struct tcp_sock *sk)
 	sk->cwnd_stamp_us = sk->stack->now_us;
 	sk->high_seq = sk->snd_nxt;
 	sk->tlp_high_seq = 0;
-	sk->reordering_segs = min_u32(sk->reordering_segs, TCP_DUPTHRESH);
+	sk->reordering_segs = min_u32(sk->reordering_segs, sk->stack->sysctl.tcp_reordering);
 	set_state(sk, CA_LOSS);
 }
 

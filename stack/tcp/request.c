@@ -20,6 +20,7 @@
 #define SEC_US 1000000ull
 #define PAWS_MSL_US (60 * SEC_US)
 #define TS_OPTION_BYTES 12 /* padded */
+#define ECN_MASK 3	   /* of the type of service: RFC 3168 5 */
 
 /* --- TCP_DEFER_ACCEPT: seconds and SYN-ACK timeouts ------------------------------------------ */
 
@@ -104,7 +105,7 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	req->tstamp_ok = opt->has_ts;
 	req->ts_recent = opt->tsval;
 	req->ts_off = opt->has_ts ? tcp_ts_offset(st, &req->c) : 0;
-	req->tos = listener->tos;
+	req->tos = st->sysctl.tcp_reflect_tos ? (uint8_t)(seg->ip.tos & ~ECN_MASK) : listener->tos;
 	uint32_t mss = min_set(listener->user_mss, path.advmss);
 	tcp_select_initial_window(st, tcp_full_space(listener),
 				  mss - (req->tstamp_ok ? TS_OPTION_BYTES : 0),

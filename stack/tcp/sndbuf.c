@@ -11,7 +11,9 @@
  *   - A connection begins with small blocks, and gets large ones once it has a backlog.
  *   - The limit counts bytes of payload against sndbuf_bytes. Unless the program has fixed it, it
  *     follows cwnd up to tcp_wmem[2] (as Linux's tcp_sndbuf_expand()). A program that found too
- *     little space hears TCP_EVENT_WRITABLE when a third of the buffer is free.
+ *     little space hears TCP_EVENT_WRITABLE when a third of the buffer is free. With
+ *     TCP_NOTSENT_LOWAT what has not been sent yet has a limit of its own, and the event comes when
+ *     half of that is left.
  *   - tx_segs, the records of the retransmit queue, tile [snd_una, snd_nxt); they name sequence
  *     ranges, not memory, so splitting one copies nothing.
  */
@@ -49,15 +51,27 @@ static bool may_write(const struct tcp_sock *sk)
 	return (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT) && !sk->fin_queued;
 }
 
+static uint32_t notsent_lowat(const struct tcp_sock *sk)
+{
+	return sk->notsent_lowat ? sk->notsent_lowat : sk->stack->sysctl.tcp_notsent_lowat;
+}
+
+/* What TCP_NOTSENT_LOWAT leaves: up to the mark, and a segment at least. */
+static uint32_t notsent_room(const struct tcp_sock *sk)
+{
+	uint32_t unsent = tcp_unsent_bytes(sk), mark = notsent_lowat(sk);
+	return unsent >= mark ? 0 : max_u32(mark - unsent, sk->mss_cache);
+}
+
 /* Free space; too little of it to be worth a write counts as none (a third must be free first). */
 static uint32_t write_space(const struct tcp_sock *sk, uint32_t want)
 {
 	if (sk->sndq_bytes >= sk->sndbuf_bytes)
 		return 0;
-	if (sk->notsent_lowat && tcp_unsent_bytes(sk) >= sk->notsent_lowat)
-		return 0;
 	uint32_t space = sk->sndbuf_bytes - sk->sndq_bytes;
-	return space < want && space < sk->sndbuf_bytes / 8 ? 0 : space;
+	if (space < want && space < sk->sndbuf_bytes / 8)
+		return 0;
+	return min_u32(space, notsent_room(sk));
 }
 
 /* A span of b's free room, of at most *left bytes. */
@@ -209,10 +223,16 @@ void sndbuf_check_space(struct tcp_sock *sk)
 		return;
 	if ((uint64_t)sk->sndq_bytes * 3 > (uint64_t)sk->sndbuf_bytes * 2)
 		return;
-	if (sk->notsent_lowat && tcp_unsent_bytes(sk) >= sk->notsent_lowat)
+	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk))
 		return;
 	sk->write_blocked = false;
 	tcp_event(sk, TCP_EVENT_WRITABLE);
+}
+
+void sndbuf_check_unsent(struct tcp_sock *sk)
+{
+	if (notsent_lowat(sk) != UINT32_MAX)
+		sndbuf_check_space(sk);
 }
 
 /* As Linux's SIOCOUTQ: an unacknowledged SYN or FIN counts one. */

@@ -72,6 +72,7 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
 		list_init(nodes[i]);
 	sk->sndbuf_bytes = st->sysctl.tcp_wmem[1];
 	sk->rcvbuf_bytes = st->sysctl.tcp_rmem[1];
+	ip_sk_init(sk);
 	clear_connection(sk);
 	list_add_tail(&tcp->all, &sk->all_node);
 	tcp->sockets++;
@@ -227,6 +228,15 @@ void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes)
 	sk->mss_cache = (uint16_t)(mss < 65535 ? mss : 65535);
 }
 
+/* tcp_adv_win_scale s: all but a 2^s-th of the buffer or, from 0 down, its 2^-s-th part. */
+uint32_t tcp_full_space(const struct tcp_sock *sk)
+{
+	int scale = sk->stack->sysctl.tcp_adv_win_scale;
+	uint32_t buffer = sk->rcvbuf_bytes;
+	uint32_t space = scale <= 0 ? buffer >> -scale : buffer - (buffer >> scale);
+	return sk->window_clamp && sk->window_clamp < space ? sk->window_clamp : space;
+}
+
 /* RFC 7323 2.3: the scale must serve the largest buffer this connection may come to have. */
 void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t mss, uint32_t clamp,
 			       bool wscale_ok, uint32_t *rcv_wnd, uint8_t *rcv_wscale)
@@ -242,7 +252,8 @@ void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t 
 	}
 	if (mss && space > mss)
 		space -= space % mss; /* whole segments (RFC 9293 3.8.6.2.2) */
-	*rcv_wnd = space < 65535 ? space : 65535;
+	uint32_t widest = st->sysctl.tcp_workaround_signed_windows ? INT16_MAX : UINT16_MAX;
+	*rcv_wnd = space < widest ? space : widest;
 }
 
 void tcp_init_transfer(struct tcp_sock *sk)

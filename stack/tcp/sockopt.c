@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * setsockopt() and getsockopt(): Linux's options of the levels SOL_SOCKET, IPPROTO_IP and
- * IPPROTO_TCP, with its ranges, its clamping and its errnos.
+ * setsockopt() and getsockopt(): Linux's options of the levels SOL_SOCKET and IPPROTO_TCP, with its
+ * ranges, its clamping and its errnos. IPPROTO_IP is in sockopt_ip.c.
  *
  * Each level is a switch over names; values that are one int are read once. What is not here is
  * -ENOPROTOOPT: nothing is accepted and ignored. What the kernel's own end of a program's socket
@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/in.h>
 
+#include "stack/tcp/sockopt.h"
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
 
@@ -19,8 +20,6 @@
 #define AF_INET_ 2
 #define SOCK_STREAM_ 1
 
-#define WMEM_MAX 212992u /* net.core.wmem_max and rmem_max */
-#define RMEM_MAX 212992u
 #define SOCK_MIN_SNDBUF 4608u
 #define SOCK_MIN_RCVBUF 2304u
 #define MAX_KEEP_S 32767
@@ -30,17 +29,11 @@
 #define MIN_USER_MSS 88
 #define MAX_USER_MSS 32767
 #define CA_NAME_MAX 16
-#define ECN_MASK 3
 #define SEC_US 1000000ull
 
 struct linger_value {
 	int32_t onoff, seconds; /* struct linger */
 };
-
-static bool is_open(const struct tcp_sock *sk)
-{
-	return sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN;
-}
 
 /* --- SOL_SOCKET, set ------------------------------------------------------------------------- */
 
@@ -58,7 +51,7 @@ static uint64_t keepalive_idle_us(const struct tcp_sock *sk)
 
 static void set_keepalive(struct tcp_sock *sk, bool on)
 {
-	if (is_open(sk)) {
+	if (sockopt_is_open(sk)) {
 		if (on && !sk->keepalive)
 			tcp_keepalive_start(sk, keepalive_idle_us(sk));
 		else if (!on && !sk->orphan)
@@ -97,49 +90,17 @@ static int set_socket(struct tcp_sock *sk, int name, int value, const void *val,
 	case SO_LINGER:
 		return set_linger(sk, val, len);
 	case SO_SNDBUF:
-		sk->sndbuf_bytes = doubled(value, WMEM_MAX, SOCK_MIN_SNDBUF);
+		sk->sndbuf_bytes = doubled(value, sk->stack->sysctl.wmem_max, SOCK_MIN_SNDBUF);
 		sk->sndbuf_locked = true;
 		sndbuf_check_space(sk);
 		return 0;
 	case SO_RCVBUF:
-		sk->rcvbuf_bytes = doubled(value, RMEM_MAX, SOCK_MIN_RCVBUF);
+		sk->rcvbuf_bytes = doubled(value, sk->stack->sysctl.rmem_max, SOCK_MIN_RCVBUF);
 		sk->rcvbuf_locked = true;
 		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}
-}
-
-/* --- IPPROTO_IP, set ------------------------------------------------------------------------- */
-
-static int set_ip(struct tcp_sock *sk, int name, int value, size_t len)
-{
-	switch (name) {
-	case IP_TOS: /* the ECN bits are TCP's own */
-		sk->tos = (uint8_t)((value & ~ECN_MASK) | (sk->tos & ECN_MASK));
-		return 0;
-	case IP_TTL:
-		if (len < 1 || (value != -1 && (value < 1 || value > 255)))
-			return -EINVAL;
-		sk->ttl = value == -1 ? 0 : (uint8_t)value;
-		return 0;
-	case IP_BIND_ADDRESS_NO_PORT:
-		sk->bind_no_port = value != 0;
-		return 0;
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
-/* The options of this level take an int or a single byte. */
-static int ip_value(const void *val, size_t len)
-{
-	int value = 0;
-	if (len >= sizeof(value))
-		memcpy(&value, val, sizeof(value));
-	else if (len >= 1)
-		value = *(const uint8_t *)val;
-	return value;
 }
 
 /* --- IPPROTO_TCP, set ------------------------------------------------------------------------ */
@@ -166,7 +127,7 @@ static void restart_keepalive(struct tcp_sock *sk)
 	uint64_t now = sk->stack->now_us, wait = keepalive_idle_us(sk);
 	uint64_t last =
 	    sk->last_rcv_us > sk->last_ack_rcv_us ? sk->last_rcv_us : sk->last_ack_rcv_us;
-	if (!sk->keepalive || !is_open(sk))
+	if (!sk->keepalive || !sockopt_is_open(sk))
 		return;
 	uint64_t idle = now - last;
 	tcp_keepalive_start(sk, idle < wait ? wait - idle : 0);
@@ -282,6 +243,11 @@ static int set_tcp(struct tcp_sock *sk, int name, int value)
 		return 0;
 	case TCP_WINDOW_CLAMP:
 		return set_window_clamp(sk, value);
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		if (in_range(value, 0, 1) != 0)
+			return -EINVAL;
+		sk->thin_linear_timeouts = value != 0;
+		return 0;
 	case TCP_NOTSENT_LOWAT:
 		sk->notsent_lowat = (uint32_t)value;
 		sndbuf_check_space(sk);
@@ -295,7 +261,7 @@ int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, si
 {
 	int value = 0;
 	if (level == IPPROTO_IP)
-		return set_ip(sk, name, ip_value(val, len), len);
+		return ip_setsockopt(sk, name, val, len);
 	if (level != SOL_SOCKET_ && level != IPPROTO_TCP)
 		return -ENOPROTOOPT;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
@@ -311,7 +277,7 @@ int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, si
 /* --- get ------------------------------------------------------------------------------------- */
 
 /* As much as there is room for, as Linux copies it. */
-static int give(void *to, size_t *len, const void *from, size_t size)
+int sockopt_give(void *to, size_t *len, const void *from, size_t size)
 {
 	if (*len > size)
 		*len = size;
@@ -375,49 +341,15 @@ static int get_socket(struct tcp_sock *sk, int name, void *val, size_t *len)
 	int value = 0;
 	if (name == SO_LINGER) {
 		struct linger_value l = {sk->linger_on, sk->linger_s};
-		return give(val, len, &l, sizeof(l));
+		return sockopt_give(val, len, &l, sizeof(l));
 	}
 	int err = get_socket_int(sk, name, &value);
-	return err ? err : give(val, len, &value, sizeof(value));
-}
-
-static int get_ip(struct tcp_sock *sk, int name, void *val, size_t *len)
-{
-	int value;
-	switch (name) {
-	case IP_TOS:
-		value = sk->tos;
-		break;
-	case IP_TTL:
-		value = sk->ttl ? sk->ttl : (int)sk->stack->sysctl.ip_default_ttl;
-		break;
-	case IP_BIND_ADDRESS_NO_PORT:
-		value = sk->bind_no_port;
-		break;
-	case IP_MTU_DISCOVER:
-		value = IP_PMTUDISC_WANT;
-		break;
-	case IP_MTU:
-		if (!is_open(sk))
-			return -ENOTCONN;
-		value = (int)sk->pmtu_bytes;
-		break;
-	case IP_OPTIONS: /* none were received, none are sent */
-		*len = 0;
-		return 0;
-	default:
-		return -ENOPROTOOPT;
-	}
-	/* A small value fits a room smaller than an int. */
-	uint8_t byte = (uint8_t)value;
-	if (*len > 0 && *len < sizeof(value) && value >= 0 && value <= 255)
-		return give(val, len, &byte, sizeof(byte));
-	return give(val, len, &value, sizeof(value));
+	return err ? err : sockopt_give(val, len, &value, sizeof(value));
 }
 
 static int get_maxseg(const struct tcp_sock *sk)
 {
-	if (!is_open(sk) && sk->user_mss)
+	if (!sockopt_is_open(sk) && sk->user_mss)
 		return sk->user_mss;
 	return sk->mss_cache ? sk->mss_cache : TCP_DEFAULT_MSS;
 }
@@ -477,6 +409,9 @@ static int get_tcp_int(const struct tcp_sock *sk, int name, int *value)
 	case TCP_WINDOW_CLAMP:
 		*value = (int)sk->window_clamp;
 		return 0;
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		*value = sk->thin_linear_timeouts;
+		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*value = (int)sk->notsent_lowat;
 		return 0;
@@ -493,7 +428,7 @@ static int get_congestion(const struct tcp_sock *sk, void *val, size_t *len)
 	char name[CA_NAME_MAX] = {0};
 	const char *own = sk->cc ? sk->cc->name : sk->stack->sysctl.tcp_congestion_control;
 	memcpy(name, own, strnlen(own, CA_NAME_MAX - 1));
-	return give(val, len, name, sizeof(name));
+	return sockopt_give(val, len, name, sizeof(name));
 }
 
 static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
@@ -502,12 +437,12 @@ static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 	if (name == TCP_INFO) {
 		struct tcp_info info;
 		tcp_get_info(sk, &info);
-		return give(val, len, &info, sizeof(info));
+		return sockopt_give(val, len, &info, sizeof(info));
 	}
 	if (name == TCP_CONGESTION)
 		return get_congestion(sk, val, len);
 	int err = get_tcp_int(sk, name, &value);
-	return err ? err : give(val, len, &value, sizeof(value));
+	return err ? err : sockopt_give(val, len, &value, sizeof(value));
 }
 
 int tcp_getsockopt(struct tcp_sock *sk, int level, int name, void *val, size_t *len)
@@ -516,7 +451,7 @@ int tcp_getsockopt(struct tcp_sock *sk, int level, int name, void *val, size_t *
 	case SOL_SOCKET_:
 		return get_socket(sk, name, val, len);
 	case IPPROTO_IP:
-		return get_ip(sk, name, val, len);
+		return ip_getsockopt(sk, name, val, len);
 	case IPPROTO_TCP:
 		return get_tcp(sk, name, val, len);
 	default:
@@ -552,8 +487,10 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->linger2_s = listener->linger2_s;
 	child->window_clamp = listener->window_clamp;
 	child->notsent_lowat = listener->notsent_lowat;
+	child->thin_linear_timeouts = listener->thin_linear_timeouts;
 	child->user_mss = listener->user_mss;
 	child->tos = listener->tos;
+	child->pmtudisc = listener->pmtudisc;
 	child->ttl = listener->ttl;
 	child->sndbuf_bytes = listener->sndbuf_bytes;
 	child->sndbuf_locked = listener->sndbuf_locked;

@@ -231,7 +231,7 @@ struct tcp_sock {
 
 	/* --- options */
 	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
-	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1;
+	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1;
 	int32_t linger_s;
 	uint32_t keepidle_s, keepintvl_s, keepcnt;
 	uint32_t user_timeout_ms;
@@ -242,6 +242,7 @@ struct tcp_sock {
 	uint32_t notsent_lowat;
 	uint16_t user_mss;
 	uint8_t tos, ttl;		     /* ttl 0: default */
+	uint8_t pmtudisc;		     /* IP_MTU_DISCOVER */
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* limits */
 	int32_t err;			     /* sk_err, positive */
 	int32_t err_soft; /* from ICMP: reported if the connection then times out */
@@ -470,16 +471,17 @@ void tcp_orphan_fin_wait_2(struct tcp_sock *sk);
 /* Path, MSS and initial windows for the destination. */
 int tcp_sock_route(struct tcp_sock *sk);
 void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes);
-/* The widest window the receive buffer allows: half of it, as the rest is for buffers' overhead. */
-static inline uint32_t tcp_full_space(const struct tcp_sock *sk)
-{
-	uint32_t space = sk->rcvbuf_bytes / 2;
-	return sk->window_clamp && sk->window_clamp < space ? sk->window_clamp : space;
-}
+/* The widest window the receive buffer allows: the rest of it is for buffers' overhead. */
+uint32_t tcp_full_space(const struct tcp_sock *sk);
 /* Windows: our initial receive window and scale, from tcp_full_space(). RFC 7323 2.3 */
 void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t mss, uint32_t clamp,
 			       bool wscale_ok, uint32_t *rcv_wnd, uint8_t *rcv_wscale);
 void tcp_init_transfer(struct tcp_sock *sk); /* on entering ESTABLISHED: cwnd, buffers, timers */
+
+/* sockopt_ip.c: IP_MTU_DISCOVER */
+void ip_sk_init(struct tcp_sock *sk);		     /* what the sysctls say */
+bool ip_sk_dont_fragment(const struct tcp_sock *sk); /* its segments carry DF */
+bool ip_sk_accepts_pmtu(const struct tcp_sock *sk);  /* it adapts to what ICMP says */
 
 /* sockopt.c: what a listener's options mean for its child */
 void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener);

@@ -15,8 +15,6 @@
 #define TCP_RESOURCE_PROBE_US 500000u /* how soon to try again what failed for lack of memory */
 #define TCP_TIMEOUT_MIN_US 2000u      /* the least a loss probe or reordering timer waits */
 #define TCP_CWND_MAX_BYTES (1u << 30)
-#define TCP_DUPTHRESH 3 /* RFC 5681 3.2 */
-#define TCP_MAX_REORDERING 300
 #define UNDO_RETRANS_NONE UINT32_MAX /* nothing has been retransmitted in this episode yet */
 
 static inline struct tx_seg *tx_seg_of(struct list *node)
@@ -92,6 +90,7 @@ void tx_seg_free(struct stack *st, struct tx_seg *seg);
 struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at);
 void sndbuf_expand(struct tcp_sock *sk);
 void sndbuf_check_space(struct tcp_sock *sk);
+void sndbuf_check_unsent(struct tcp_sock *sk); /* some has been sent: TCP_NOTSENT_LOWAT */
 
 /* All of `want`, or as many whole segments as `room` holds. */
 static inline uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss)

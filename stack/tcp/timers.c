@@ -22,6 +22,8 @@
 
 #define MS_US 1000ull
 #define SEC_US 1000000ull
+#define THIN_LINEAR_RETRIES 6
+#define THIN_STREAM_SEGS 4
 
 static uint64_t rto_max_us(const struct tcp_sock *sk)
 {
@@ -165,6 +167,26 @@ static void back_off(struct tcp_sock *sk)
 		sk->retransmits++;
 }
 
+/* tcp_syn_linear_timeouts: so often the SYN is sent again before its time-out doubles. */
+static void back_off_syn(struct tcp_sock *sk)
+{
+	if (sk->retransmits < sk->stack->sysctl.tcp_syn_linear_timeouts) {
+		sk->retransmits++;
+		return;
+	}
+	back_off(sk);
+}
+
+/* tcp_thin_linear_timeouts: so little in flight that fast retransmit has nothing to go by. Its first
+ * six time-outs are not doubled. */
+static bool is_thin(const struct tcp_sock *sk)
+{
+	bool asked = sk->thin_linear_timeouts || sk->stack->sysctl.tcp_thin_linear_timeouts;
+	return asked && sk->c.state == TCP_ESTABLISHED && sk->retransmits <= THIN_LINEAR_RETRIES &&
+	       sk->ssthresh_bytes < TCP_INFINITE_SSTHRESH &&
+	       sk->snd_nxt - sk->snd_una < THIN_STREAM_SEGS * (uint32_t)sk->mss_cache;
+}
+
 static void syn_timeout(struct tcp_sock *sk)
 {
 	int err = tcp_retransmit_syn(sk);
@@ -172,7 +194,7 @@ static void syn_timeout(struct tcp_sock *sk)
 		tcp_done(sk, -err);
 		return;
 	}
-	back_off(sk);
+	back_off_syn(sk);
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO,
 			  clamp_to_user_timeout(sk, sk->first_retrans_us, sk->rto_us));
 }
@@ -195,6 +217,20 @@ static bool window_closed(const struct tcp_sock *sk)
 	return sk->snd_wnd == 0 && !sk->orphan && !is_opening(sk);
 }
 
+/* It has not answered for long; or, with TCP_USER_TIMEOUT, answers without taking anything. */
+static bool closed_window_timed_out(const struct tcp_sock *sk)
+{
+	uint64_t now = sk->stack->now_us, patience_us = 2 * rto_max_us(sk);
+	uint64_t user_us = sk->user_timeout_ms * MS_US;
+	uint64_t since = sk->first_retrans_us ? sk->first_retrans_us : rtx_head(sk)->sent_us;
+	if (user_us) {
+		if (now - since >= user_us)
+			return true;
+		patience_us = user_us < patience_us ? user_us : patience_us;
+	}
+	return now - sk->last_ack_rcv_us > patience_us && now - since > patience_us;
+}
+
 static void rto_timeout(struct tcp_sock *sk)
 {
 	bool closed = window_closed(sk);
@@ -202,8 +238,7 @@ static void rto_timeout(struct tcp_sock *sk)
 		return;
 	if (!closed)
 		snmp_inc(sk->stack, TcpExtTCPTimeouts);
-	if (closed ? sk->stack->now_us - sk->last_ack_rcv_us > 2 * rto_max_us(sk)
-		   : should_give_up(sk)) {
+	if (closed ? closed_window_timed_out(sk) : should_give_up(sk)) {
 		give_up(sk);
 		return;
 	}
@@ -215,6 +250,8 @@ static void rto_timeout(struct tcp_sock *sk)
 	uint64_t after = TCP_RESOURCE_PROBE_US;
 	if (retransmit_head(sk) != -ENOMEM) {
 		back_off(sk);
+		if (is_thin(sk))
+			tcp_set_rto(sk);
 		after = sk->rto_us;
 	}
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO,
@@ -400,7 +437,7 @@ void tcp_timers_init(struct tcp_sock *sk)
 	sk->rtx_timer_kind = RTX_TIMER_NONE;
 	sk->rto_us = TCP_RTO_INITIAL_US;
 	sk->rto_var_us = TCP_RTO_INITIAL_US;
-	sk->reordering_segs = TCP_DUPTHRESH;
+	sk->reordering_segs = sk->stack->sysctl.tcp_reordering;
 	sk->cwnd_bytes = TCP_DEFAULT_MSS; /* until tcp_cc_init() */
 	sk->ssthresh_bytes = TCP_INFINITE_SSTHRESH;
 	sk->rack_reo_wnd_mult = 1;

@@ -109,6 +109,48 @@ static void option_ranges(void)
 	set("IP_TTL -1", fd, IPPROTO_IP, IP_TTL, -1);
 }
 
+static void option_path(void)
+{
+	int fd = tcp();
+	get("MTU_DISCOVER", fd, IPPROTO_IP, IP_MTU_DISCOVER);
+	set("MTU_DISCOVER DONT", fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	set("MTU_DISCOVER DO", fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+	set("MTU_DISCOVER OMIT", fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+	set("MTU_DISCOVER 6", fd, IPPROTO_IP, IP_MTU_DISCOVER, 6);
+	set("MTU_DISCOVER -1", fd, IPPROTO_IP, IP_MTU_DISCOVER, -1);
+	get("MTU unconnected", fd, IPPROTO_IP, IP_MTU);
+	get("MTU", accepted().fd, IPPROTO_IP, IP_MTU);
+	get("RECVERR", fd, IPPROTO_IP, IP_RECVERR);
+}
+
+static void option_unsent(void)
+{
+	int fd = tcp();
+	get("NOTSENT_LOWAT", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT);
+	set("NOTSENT_LOWAT 16384", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 16384);
+	set("NOTSENT_LOWAT -1", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1);
+	set("NOTSENT_LOWAT 1", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1);
+	get("THIN_LINEAR", fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS);
+	set("THIN_LINEAR 1", fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1);
+	set("THIN_LINEAR 2", fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 2);
+}
+
+/* A stream of any length gets through a socket that takes no more than a little at a time. */
+static void option_unsent_stream(void)
+{
+	int fd = connected_to_peer();
+	char block[5000] = {0}, back[100];
+	set("NOTSENT_LOWAT 1", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1);
+	long total = 0;
+	for (int i = 0; i < 20; i++)
+		total += write(fd, block, sizeof(block));
+	say("written", total);
+	say("shutdown", shutdown(fd, SHUT_WR));
+	say("the peer has", peer_recv_all());
+	say("peer sends", peer_send("done"));
+	say_bytes("read", back, read(fd, back, sizeof(back)));
+}
+
 static void option_buffers(void)
 {
 	int fd = tcp();
@@ -243,6 +285,9 @@ const struct story option_stories[] = {
     {"option-keepalive", option_keepalive},
     {"option-ranges", option_ranges},
     {"option-buffers", option_buffers},
+    {"option-path", option_path},
+    {"option-unsent", option_unsent},
+    {"option-unsent-stream", option_unsent_stream},
     {"option-unknown", option_unknown},
     {"option-lengths", option_lengths},
     {"option-linger", option_linger},

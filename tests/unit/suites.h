@@ -32,6 +32,7 @@ Suite *lossy_suite(void);
 Suite *timers_suite(void);
 Suite *cc_suite(void);
 Suite *sysctl_suite(void);
+Suite *tunables_suite(void);
 Suite *control_suite(void);
 
 #endif

@@ -202,7 +202,7 @@ static void put_in(struct wire *w, struct script *s)
 		p[i] = pattern(s->seq + i);
 	uint32_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP_, (uint32_t)len);
 	put_be16(tcp + 16, csum_finish(csum_partial(tcp, len, sum)));
-	struct ipv4_spec spec = {.proto = IPPROTO_TCP_, .frag = IPV4_DF};
+	struct ipv4_spec spec = {.proto = IPPROTO_TCP_, .tos = w->tos, .frag = IPV4_DF};
 	size_t frame_len = frame_ipv4(frame, &spec, tcp, len);
 	struct pkt *pkt = pkt_alloc(stack_pkt_pool(w->st), frame_len);
 	ck_assert_ptr_nonnull(pkt);
@@ -332,6 +332,7 @@ static void read_segment(struct wire *w, const struct sent_frame *f, struct wire
 	check_checksum(f, tcp, len);
 	s->tos = f->data[ETHERNET_HDR_BYTES + 1];
 	s->ttl = f->data[ETHERNET_HDR_BYTES + 8];
+	s->df = be16_of(f->data + ETHERNET_HDR_BYTES + 6) & IPV4_DF;
 	s->gso_size = f->meta.gso_size;
 	s->sport = read_be16(&r);
 	s->dport = read_be16(&r);

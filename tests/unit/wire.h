@@ -39,6 +39,7 @@ struct wire_segment {
 	uint32_t len;
 	uint16_t win, urg, gso_size;
 	uint8_t flags, tos, ttl;
+	bool df;
 	struct tcp_options opt; /* SACK blocks relative */
 	const uint8_t *payload; /* until wire_free() */
 };
@@ -60,6 +61,7 @@ struct wire {
 	unsigned flows;
 	uint32_t written, read; /* offsets in both streams of sk */
 	uint16_t gso_size;	/* of the frames of wire_in(): as if the link had aggregated them */
+	uint8_t tos;		/* of them, too */
 };
 
 /* MTU 1500, no offload: every checksum is compared. */
