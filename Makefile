@@ -6,6 +6,7 @@
 #   make unit       the unit tests alone          make asan   the same, sanitized
 #   make e2e        the end-to-end tests alone    make lint   clang-format, clang-tidy, shellcheck
 #   make sim SEEDS=n   a simulated network, n seeds, sanitized
+#   make mutations  rules of TCP broken one at a time: the simulator must see each
 #   make bench      measurements                  make install PREFIX=/usr DESTDIR=
 #
 # New .c files are found by themselves: a folder is a component.
@@ -14,7 +15,7 @@ CC ?= gcc
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 BUILD ?= build
-SEEDS ?= 1000
+SEEDS ?= 3000
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2
@@ -40,7 +41,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan sim parity e2e lint format bench install uninstall clean deps
+.PHONY: all demo check unit asan sim mutations parity e2e lint format bench install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -93,7 +94,7 @@ demo: deps
 	$(MAKE) all
 	scripts/demo
 check: deps
-	$(MAKE) lint all unit asan
+	$(MAKE) lint all unit asan sim
 	$(MAKE) e2e
 unit: $(BUILD)/check-unit
 	$(BUILD)/check-unit
@@ -101,6 +102,8 @@ asan: $(BUILD)/check-asan
 	$(BUILD)/check-asan
 sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(SEEDS)
+mutations:
+	tests/sim/mutations $(SEEDS)
 parity: all $(BUILD)/parity-stories
 	tests/parity/run
 e2e: all

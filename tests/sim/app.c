@@ -201,8 +201,9 @@ static bool err_is_legitimate(const struct sim *sim, const struct app *a, int er
 		return true;
 	if (sim->harsh && (err == ETIMEDOUT || err == EHOSTUNREACH || err == ECONNRESET))
 		return true;
-	/* A client that was refused its ARP reply four times over. */
-	return !a->connected && err == EHOSTUNREACH && sim->link.loss_ppm > 0;
+	/* Its ARP replies were lost, or one was corrupted (nothing there would show it). */
+	return !a->connected && err == EHOSTUNREACH &&
+	       (sim->link.loss_ppm > 0 || sim->link.corrupt_ppm > 0);
 }
 
 void app_event(struct sim *sim, struct host *h, struct tcp_sock *sk, unsigned events)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sim [--seeds N] [--first S] [--seed S] [--trace FILE] [--pcap FILE]
+ * sim [--seeds N] [--first S] [--stop F] [--seed S] [--trace FILE] [--pcap FILE]
  *
- * Runs N seeds from S on; a seed that fails is printed with its reason and runs once more with a
+ * Runs N seeds from S on, or until F have failed; a seed that fails is printed with its reason and runs once more with a
  * trace (sim-SEED.txt, sim-SEED.pcapng in the build folder). --seed runs one, traced.
  */
 #include <stdlib.h>
@@ -43,15 +43,16 @@ static void report(struct sim *sim, uint64_t seed)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [--seeds N] [--first S] | --seed S [--trace FILE] [--pcap "
-			"FILE]\n");
+	fprintf(stderr,
+		"usage: sim [--seeds N] [--first S] [--stop F] | --seed S [--trace FILE] [--pcap "
+		"FILE]\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	static struct sim sim;
-	uint64_t seeds = 1000, first = 1, failed = 0, segments = 0;
+	uint64_t seeds = 1000, first = 1, failed = 0, segments = 0, ran = 0, stop = UINT64_MAX;
 	const char *trace = "build/sim.txt", *pcap = "build/sim.pcapng";
 	bool single = false;
 	for (int i = 1; i + 1 < argc; i += 2) {
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
 			seeds = strtoull(argv[i + 1], NULL, 10);
 		else if (!strcmp(argv[i], "--first"))
 			first = strtoull(argv[i + 1], NULL, 10);
+		else if (!strcmp(argv[i], "--stop"))
+			stop = strtoull(argv[i + 1], NULL, 10);
 		else if (!strcmp(argv[i], "--seed"))
 			first = strtoull(argv[i + 1], NULL, 10), single = true;
 		else if (!strcmp(argv[i], "--trace"))
@@ -75,14 +78,14 @@ int main(int argc, char **argv)
 		printf("seed %llu: %s\n", (unsigned long long)first, ok ? "clean" : sim.failure);
 		return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	for (uint64_t s = first; s < first + seeds; s++) {
+	for (uint64_t s = first; s < first + seeds && failed < stop; s++, ran++) {
 		bool ok = sim_run(&sim, s, NULL, NULL);
 		segments += sim.segments;
 		if (!ok && ++failed <= MAX_REPORTED)
 			report(&sim, s);
 	}
-	printf("%llu seeds, %llu segments\n%llu passed, %llu failed\n", (unsigned long long)seeds,
-	       (unsigned long long)segments, (unsigned long long)(seeds - failed),
+	printf("%llu seeds, %llu segments\n%llu passed, %llu failed\n", (unsigned long long)ran,
+	       (unsigned long long)segments, (unsigned long long)(ran - failed),
 	       (unsigned long long)failed);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
