@@ -7,6 +7,7 @@
 #   make e2e        the end-to-end tests alone    make lint   clang-format, clang-tidy, shellcheck
 #   make sim SEEDS=n   a simulated network, n seeds, sanitized
 #   make mutations  rules of TCP broken one at a time: the simulator must see each
+#   make programs   real programs from Debian (installed if missing), and docs/COMPATIBILITY.md of it
 #   make bench      measurements                  make install PREFIX=/usr DESTDIR=
 #
 # New .c files are found by themselves: a folder is a component.
@@ -41,7 +42,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan sim mutations parity e2e lint format bench install uninstall clean deps
+.PHONY: all demo check unit asan sim mutations parity e2e programs lint format bench install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -108,6 +109,8 @@ parity: all $(BUILD)/parity-stories
 	tests/parity/run
 e2e: all
 	tests/e2e/run
+programs:
+	tests/e2e/programs/run
 bench: all
 	tests/bench/run
 lint:

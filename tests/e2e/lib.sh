@@ -145,14 +145,14 @@ nstat() # NAME: a counter of the stack, 0 if it is not shown
 clear_up()
 {
 	local status=$? p
-	trap - EXIT
+	trap - EXIT ERR
 	set +e
 	for p in "${started[@]}"; do
 		kill -TERM "$p" 2>/dev/null
 	done
 	if [ "$status" -ne 0 ] && [ "$status" -ne 77 ] && [ -z "$log_shown" ]; then
 		log_shown=1
-		tail -n 40 "$tmp"/*.log "$(lab dir)/xtcpd.log" 2>/dev/null >&2
+		tail -n 40 "$tmp"/*.log "$(lab dir)/xtcpd.log" >&2 2>/dev/null
 	fi
 	for p in "${started[@]}"; do
 		timeout 3 tail --pid="$p" -s 0.02 -f /dev/null || kill -KILL "$p" 2>/dev/null
