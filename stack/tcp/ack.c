@@ -153,6 +153,8 @@ static void account_acked(struct tcp_sock *sk, struct tx_seg *seg, uint32_t len,
 		return;
 	}
 	s->acked_bytes += len - (seg->syn ? 1 : 0);
+	s->acked_segs += tx_seg_count(seg, len);
+	rate_seg_delivered(sk, seg, s);
 	if (sk->sack_ok)
 		rack_advance(sk, seg);
 	if (seg->retrans > 0)
@@ -269,12 +271,19 @@ static void count_ack(struct tcp_sock *sk, const struct tcp_segment *seg,
 {
 	if (seg->seq == seg->end_seq && s->una_advanced)
 		snmp_inc(sk->stack, sk->ca_state == CA_OPEN ? TcpExtTCPHPAcks : TcpExtTCPPureAcks);
+}
+
+static void count_delivered(struct tcp_sock *sk, struct ack_sample *s)
+{
+	uint32_t mss = max_u32(sk->mss_cache, 1);
 	if (s->acked_bytes > 0) {
-		uint32_t mss = max_u32(sk->mss_cache, 1);
+		uint32_t segs = sk->sack_ok ? s->acked_segs : (s->acked_bytes + mss - 1) / mss;
 		sk->delivered_bytes += s->acked_bytes;
 		sk->delivered_us = sk->stack->now_us;
-		sk->stack->mib.counter[TcpExtTCPDelivered] += (s->acked_bytes + mss - 1) / mss;
+		sk->delivered_segs += segs;
+		sk->stack->mib.counter[TcpExtTCPDelivered] += segs;
 	}
+	rate_sample(sk, s);
 }
 
 /* What there is to do while something is in flight. */
@@ -283,7 +292,6 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 {
 	uint64_t lost_before = sk->lost_total_bytes;
 	uint32_t prior_fack = sk->sacked_bytes ? sk->highest_sack_seq : prior_una;
-	s->prior_in_flight = sk->snd_nxt - prior_una;
 	sack_update(sk, seg, s);
 	if (s->una_advanced && sk->sack_ok)
 		sk->dupacks = 0;
@@ -304,6 +312,7 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 		recovery_on_ack(sk, seg, s, prior_una, is_dupack);
 	s->lost_bytes = (uint32_t)(sk->lost_total_bytes - lost_before);
 	count_ack(sk, seg, s);
+	count_delivered(sk, s);
 	control_cwnd(sk, s);
 	restart_timer(sk, s);
 }
@@ -320,7 +329,8 @@ static void challenge(struct tcp_sock *sk)
 /* A duplicate of an ACK already passed: its SACK blocks may still be news. */
 static void old_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	struct ack_sample s = {.rtt_us = -1, .not_dup = true};
+	struct ack_sample s = {
+	    .rtt_us = -1, .not_dup = true, .prior_in_flight = tcp_pipe_bytes(sk)};
 	if (seg->opt.sack_cnt == 0 || list_empty(&sk->rtx_queue))
 		return;
 	ack_in_flight(sk, seg, &s, sk->snd_una);
@@ -339,7 +349,9 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 		tcp_want_flush(sk);
 		return true;
 	}
-	struct ack_sample s = {.rtt_us = -1, .una_advanced = seg->ack != prior_una};
+	struct ack_sample s = {.rtt_us = -1,
+			       .una_advanced = seg->ack != prior_una,
+			       .prior_in_flight = tcp_pipe_bytes(sk)};
 	s.not_dup = update_window(sk, seg, s.una_advanced) || seg->end_seq != seg->seq;
 	sk->last_ack_rcv_us = sk->stack->now_us;
 	sk->probes_out = sk->keepalive_probes_out = 0;
@@ -356,6 +368,8 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 		ack_probe(sk);
 	if (sk->write_blocked)
 		sndbuf_check_space(sk);
+	if (list_empty(&sk->rtx_queue))
+		chrono_stop(sk, CHRONO_BUSY);
 	if (tcp_has_unsent(sk) || sk->lost_bytes > sk->retrans_bytes)
 		tcp_want_flush(sk);
 	return true;

@@ -76,6 +76,7 @@ void tcp_cc_init(struct tcp_sock *sk)
 	sk->snd_sml = sk->pushed_seq = sk->highest_sack_seq = sk->high_seq = sk->snd_una;
 	sk->undo_marker = sk->tlp_high_seq = 0;
 	sk->frto = FRTO_OFF;
+	sk->delivered_segs = 1; /* the handshake's, as Linux counts */
 	sk->first_retrans_us = 0;
 	sk->retransmits = 0;
 	sk->ca_state = CA_OPEN;
@@ -142,6 +143,8 @@ void tcp_cwnd_validate(struct tcp_sock *sk, bool cwnd_limited)
 		return;
 	}
 	sk->cwnd_used_bytes = max_u32(sk->cwnd_used_bytes, flight);
+	if (!tcp_has_unsent(sk) && sndbuf_is_full(sk))
+		chrono_start(sk, CHRONO_SNDBUF_LIMITED);
 	if (sk->stack->sysctl.tcp_slow_start_after_idle && now - sk->cwnd_stamp_us >= sk->rto_us)
 		give_back_unused(sk);
 }

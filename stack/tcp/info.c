@@ -3,9 +3,8 @@
  * What a connection can tell of itself: TCP_INFO, and the rows that `ss` shows.
  *
  * struct tcp_info counts windows and queues in segments where the stack counts bytes: they are
- * divided by the current MSS, rounded up, so that "something" is never shown as nothing. What the
- * stack does not keep (busy times, the delivery rate) is zero; it does not pace, which Linux shows
- * as a pacing rate of all ones.
+ * divided by the current MSS, rounded up, so that "something" is never shown as nothing. The stack
+ * does not pace, which Linux shows as a pacing rate of all ones.
  */
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
@@ -92,7 +91,16 @@ static void info_totals(const struct tcp_sock *sk, struct tcp_info *info)
 	info->tcpi_data_segs_out = sk->data_segs_out;
 	info->tcpi_total_retrans = sk->total_retrans;
 	info->tcpi_dsack_dups = sk->dsack_dups;
-	info->tcpi_delivered = segments(sk, sk->delivered_bytes);
+	info->tcpi_delivered = sk->delivered_segs;
+}
+
+static void info_rates(const struct tcp_sock *sk, struct tcp_info *info)
+{
+	info->tcpi_delivery_rate = sk->delivery_bytes_per_s;
+	info->tcpi_delivery_rate_app_limited = sk->rate_app_limited;
+	info->tcpi_busy_time = chrono_read_us(sk, CHRONO_BUSY);
+	info->tcpi_rwnd_limited = chrono_read_us(sk, CHRONO_RWND_LIMITED);
+	info->tcpi_sndbuf_limited = chrono_read_us(sk, CHRONO_SNDBUF_LIMITED);
 }
 
 void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info)
@@ -109,6 +117,7 @@ void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info)
 	info_negotiated(sk, info);
 	info_queues(sk, info);
 	info_totals(sk, info);
+	info_rates(sk, info);
 }
 
 /* --- ss -------------------------------------------------------------------------------------- */

@@ -224,8 +224,13 @@ static bool tso_should_defer(const struct tcp_sock *sk, uint32_t room, uint32_t 
 	return now - head->sent_us >= sk->srtt_us / 2;
 }
 
+/* What keeps unsent data from leaving. */
+struct send_limits {
+	bool cwnd, rwnd;
+};
+
 /* How much of the unsent data may leave in one segment now. */
-static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, bool *cwnd_limited)
+static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, struct send_limits *limits)
 {
 	uint32_t unsent = tcp_unsent_bytes(sk), limit = tcp_tso_limit(sk, mss);
 	uint32_t want = min_u32(unsent, limit);
@@ -235,7 +240,9 @@ static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, bool *cwnd_lim
 	uint32_t by_window = whole_segments(want, window_room, mss);
 	uint32_t by_cwnd = whole_segments(want, cwnd_room, mss);
 	if (by_cwnd < want && by_cwnd <= by_window)
-		*cwnd_limited = true;
+		limits->cwnd = true;
+	else if (by_window < want)
+		limits->rwnd = true;
 	uint32_t len = min_u32(by_window, by_cwnd);
 	uint32_t partial = len % mss;
 	if (partial && nagle_holds(sk))
@@ -262,7 +269,6 @@ static void before_first_in_flight(struct tcp_sock *sk)
 	tcp_slow_start_after_idle(sk);
 	if (sk->cc && sk->cc->cwnd_event_idle)
 		sk->cc->cwnd_event_idle(sk);
-	sk->delivered_us = sk->stack->now_us;
 }
 
 static struct tx_seg *record_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
@@ -274,10 +280,8 @@ static struct tx_seg *record_new(struct tcp_sock *sk, uint32_t len, uint32_t mss
 	seg->end_seq = sk->snd_nxt + len + (fin ? 1 : 0);
 	seg->fin = fin;
 	seg->mss = (uint16_t)mss;
-	seg->sent_us = seg->first_us = sk->stack->now_us;
-	seg->delivered = sk->delivered_bytes;
-	seg->delivered_us = sk->delivered_us;
-	seg->app_limited = !sk->is_cwnd_limited;
+	seg->sent_us = sk->stack->now_us;
+	rate_seg_sent(sk, seg);
 	return seg;
 }
 
@@ -350,16 +354,16 @@ static void check_probe_timer(struct tcp_sock *sk)
 		tcp_arm_rtx_timer(sk, RTX_TIMER_PERSIST, tcp_probe_interval_us(sk));
 }
 
-static uint32_t xmit_new(struct tcp_sock *sk, bool *cwnd_limited)
+static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 {
 	uint32_t sent = 0;
 	int resyncs = 0;
 	while (tcp_has_unsent(sk)) {
 		uint32_t mss = tcp_current_mss(sk), before = sk->mss_cache;
-		uint32_t len = next_len(sk, mss, cwnd_limited);
+		uint32_t len = next_len(sk, mss, limits);
 		if (len > 0 && list_empty(&sk->rtx_queue)) {
 			before_first_in_flight(sk);
-			len = next_len(sk, mss, cwnd_limited);
+			len = next_len(sk, mss, limits);
 		}
 		bool fin = fin_follows(sk, len);
 		if (len == 0 && !fin)
@@ -376,17 +380,21 @@ void tcp_write_xmit(struct tcp_sock *sk)
 {
 	if (!tcp_state_sends(sk))
 		return;
-	bool cwnd_limited = false;
+	struct send_limits limits = {0};
 	enter_fin_state(sk);
 	if (!frto_holds_retransmissions(sk))
 		recovery_xmit(sk);
 	if (tcp_has_unsent(sk)) {
-		uint32_t sent = xmit_new(sk, &cwnd_limited);
+		uint32_t sent = xmit_new(sk, &limits);
 		if (sent > 0)
 			tlp_schedule(sk, false);
-		if (sent > 0 || cwnd_limited)
-			tcp_cwnd_validate(sk, cwnd_limited || tcp_pipe_bytes(sk) >= sk->cwnd_bytes);
+		if (sent > 0 || limits.cwnd)
+			tcp_cwnd_validate(sk, limits.cwnd || tcp_pipe_bytes(sk) >= sk->cwnd_bytes);
 	}
+	if (limits.rwnd)
+		chrono_start(sk, CHRONO_RWND_LIMITED);
+	else
+		chrono_stop(sk, CHRONO_RWND_LIMITED);
 	frto_sent(sk);
 	check_probe_timer(sk);
 	sndbuf_check_unsent(sk);
@@ -422,6 +430,7 @@ void tcp_send_fin(struct tcp_sock *sk)
 	    (!opening && sk->c.state != TCP_ESTABLISHED && sk->c.state != TCP_CLOSE_WAIT))
 		return;
 	sk->fin_queued = true;
+	chrono_start(sk, CHRONO_BUSY);
 	sk->write_blocked = false;
 	enter_fin_state(sk);
 	tcp_want_flush(sk);
@@ -443,7 +452,7 @@ static bool record_syn(struct tcp_sock *sk)
 	seg->seq = sk->iss;
 	seg->end_seq = sk->iss + 1;
 	seg->syn = true;
-	seg->sent_us = seg->first_us = sk->stack->now_us;
+	seg->sent_us = sk->stack->now_us;
 	list_add_tail(&sk->rtx_queue, &seg->node);
 	return true;
 }

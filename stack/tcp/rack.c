@@ -27,12 +27,6 @@ static bool recovery_mode(const struct tcp_sock *sk, uint32_t bit)
 	return sk->stack->sysctl.tcp_recovery & bit;
 }
 
-/* RFC 8985 6.2, RACK_sent_after() */
-static bool sent_after(uint64_t t1, uint32_t seq1, uint64_t t2, uint32_t seq2)
-{
-	return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
-}
-
 /* Step 2: the most recently sent of what has been delivered. An ACK that is too quick for a
  * retransmission belongs to the original. */
 void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered)
@@ -41,8 +35,8 @@ void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered)
 	if (delivered->retrans > 0 && rtt < sk->min_rtt_us)
 		return;
 	sk->rack_advanced = true;
-	if (sent_after(delivered->sent_us, delivered->end_seq, sk->rack_sent_us,
-		       sk->rack_end_seq)) {
+	if (rack_sent_after(delivered->sent_us, delivered->end_seq, sk->rack_sent_us,
+			    sk->rack_end_seq)) {
 		sk->rack_sent_us = delivered->sent_us;
 		sk->rack_end_seq = delivered->end_seq;
 		sk->rack_rtt_us = rtt > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt;
@@ -118,7 +112,8 @@ static uint64_t detect_loss(struct tcp_sock *sk)
 		struct tx_seg *seg = tx_seg_of(node);
 		if (seg->sacked || (seg->lost && !seg->retransmitted))
 			continue;
-		if (!sent_after(sk->rack_sent_us, sk->rack_end_seq, seg->sent_us, seg->end_seq))
+		if (!rack_sent_after(sk->rack_sent_us, sk->rack_end_seq, seg->sent_us,
+				     seg->end_seq))
 			continue;
 		int64_t left = remaining_us(sk, seg, reo_wnd);
 		if (left <= 0)

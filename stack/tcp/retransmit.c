@@ -25,8 +25,7 @@ void tcp_count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, 
 	if (seg->retrans < UINT16_MAX)
 		seg->retrans++;
 	seg->sent_us = st->now_us;
-	seg->delivered = sk->delivered_bytes;
-	seg->delivered_us = sk->delivered_us;
+	rate_seg_sent(sk, seg);
 }
 
 /* The room the peer's window leaves for seg; its first byte is always sent: as a probe if need be.

@@ -102,10 +102,13 @@ static void mark_sacked(struct tcp_sock *sk, struct tx_seg *seg, struct ack_samp
 		s->rtt_us = (int64_t)(sk->stack->now_us - seg->sent_us);
 	}
 	rack_advance(sk, seg);
+	rate_seg_delivered(sk, seg, s);
+	seg->delivered_us = 0;
 	seg->lost = seg->retransmitted = false;
 	seg->sacked = true;
 	sk->sacked_bytes += len;
 	s->acked_bytes += len;
+	s->acked_segs += tx_seg_count(seg, len);
 	s->sacked_bytes += len;
 	if (seq_gt(seg->end_seq, sk->highest_sack_seq))
 		sk->highest_sack_seq = seg->end_seq;

@@ -129,6 +129,10 @@ void tcp_send_commit(struct tcp_sock *sk, size_t n)
 		return;
 	struct snd_block *b = first_with_room(sk);
 	uint32_t left = (uint32_t)n;
+	if (n > 0) {
+		rate_check_app_limited(sk);
+		chrono_start(sk, CHRONO_BUSY);
+	}
 	while (left > 0) {
 		uint32_t take = min_u32(b->cap - b->used, left);
 		if (b->used == 0)
@@ -201,6 +205,7 @@ void sndbuf_purge(struct tcp_sock *sk)
 	sk->sndq_bytes = 0;
 	sk->sacked_bytes = sk->dup_acked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
 	sk->urg_pending = false;
+	chrono_end(sk);
 }
 
 /* Room for what is in flight, for as much again that slow start will add, and for the program's
@@ -217,6 +222,11 @@ void sndbuf_expand(struct tcp_sock *sk)
 		sk->sndbuf_bytes = (uint32_t)want;
 }
 
+bool sndbuf_is_full(const struct tcp_sock *sk)
+{
+	return sk->write_blocked && sk->sndbuf_bytes - sk->sndbuf_bytes / 8 <= sk->sndq_bytes;
+}
+
 void sndbuf_check_space(struct tcp_sock *sk)
 {
 	if (!sk->write_blocked || !may_write(sk))
@@ -226,6 +236,7 @@ void sndbuf_check_space(struct tcp_sock *sk)
 	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk))
 		return;
 	sk->write_blocked = false;
+	chrono_stop(sk, CHRONO_SNDBUF_LIMITED);
 	tcp_event(sk, TCP_EVENT_WRITABLE);
 }
 

@@ -148,11 +148,11 @@ struct tx_seg {
 	struct list node;      /* retransmit queue, in sequence order */
 	uint32_t seq, end_seq; /* FIN and SYN count */
 	uint64_t sent_us;      /* last transmission */
-	uint64_t first_us;     /* first transmission */
-	uint64_t delivered_us; /* RFC 9002-style delivery rate sample: state when sent */
-	uint64_t delivered;
-	uint16_t retrans; /* transmissions after the first */
-	uint16_t mss;	  /* payload bytes per segment when it was last sent */
+	/* For the delivery rate, as they were when it was sent (rate.c): */
+	uint64_t delivered, delivered_us; /* delivered_us 0: has been sampled */
+	uint64_t flight_us;		  /* first_sent_us */
+	uint16_t retrans;		  /* transmissions after the first */
+	uint16_t mss;			  /* payload bytes per segment when it was last sent */
 	bool sacked : 1, lost : 1, retransmitted : 1 /* outstanding retransmission */,
 	    app_limited : 1, syn : 1, fin : 1, urg : 1;
 };
@@ -166,6 +166,10 @@ struct ack_sample {
 	uint32_t lost_bytes;		 /* newly marked */
 	int64_t rtt_us;			 /* -1: no sample */
 	uint64_t delivered, interval_us; /* delivery rate sample; interval 0: none */
+	uint64_t prior_delivered,
+	    prior_us;	       /* delivered_bytes when that was sent, and delivered_us */
+	uint32_t last_end_seq; /* of the segment the sample is of */
+	uint32_t acked_segs;
 	bool app_limited, ece;
 	uint32_t sacked_bytes;		   /* the part of acked_bytes that SACK brought */
 	bool una_advanced, dsack, not_dup; /* not_dup: brought data or a window update */
@@ -312,6 +316,12 @@ struct tcp_sock {
 	uint32_t reordering_segs;
 	uint8_t ca_state, dupacks, frto; /* frto: enum frto_phase */
 	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
+	uint64_t first_sent_us, app_limited; /* of the flight; its end if the program limits it */
+	uint64_t delivery_bytes_per_s;	     /* as TCP_INFO shows it */
+	uint32_t delivered_segs;
+	bool rate_app_limited;
+	uint8_t chrono; /* enum chrono: what the time since chrono_start_us is charged to */
+	uint64_t chrono_us[3], chrono_start_us;
 	uint64_t last_snd_us;
 	uint32_t max_flight_bytes, cwnd_usage_seq; /* RFC 7661-style validation, as Linux */
 	uint64_t cwnd_stamp_us;

@@ -39,6 +39,12 @@ static inline uint32_t tx_seg_len(const struct tx_seg *seg)
 	return seg->end_seq - seg->seq;
 }
 
+/* How many segments its first `len` bytes were. */
+static inline uint32_t tx_seg_count(const struct tx_seg *seg, uint32_t len)
+{
+	return len > seg->mss && seg->mss ? (len + seg->mss - 1) / seg->mss : 1;
+}
+
 static inline uint32_t tcp_unsent_bytes(const struct tcp_sock *sk)
 {
 	return sk->fin_sent ? 0 : sk->write_seq - sk->snd_nxt;
@@ -91,6 +97,8 @@ struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at
 void sndbuf_expand(struct tcp_sock *sk);
 void sndbuf_check_space(struct tcp_sock *sk);
 void sndbuf_check_unsent(struct tcp_sock *sk); /* some has been sent: TCP_NOTSENT_LOWAT */
+/* The program has been told to wait for space. */
+bool sndbuf_is_full(const struct tcp_sock *sk);
 
 /* All of `want`, or as many whole segments as `room` holds. */
 static inline uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss)
@@ -149,6 +157,11 @@ static inline bool frto_holds_retransmissions(const struct tcp_sock *sk)
 }
 
 /* --- rack.c */
+/* RFC 8985 6.2, RACK_sent_after() */
+static inline bool rack_sent_after(uint64_t t1, uint32_t seq1, uint64_t t2, uint32_t seq2)
+{
+	return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
+}
 void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered);
 bool rack_mark_lost(struct tcp_sock *sk); /* true: it has armed the reordering timer */
 void rack_reo_timeout(struct tcp_sock *sk);
@@ -158,6 +171,19 @@ void rack_check_reordering(struct tcp_sock *sk, uint32_t low_seq, uint32_t fack)
 bool tlp_schedule(struct tcp_sock *sk, bool advancing_rto);
 void tlp_timeout(struct tcp_sock *sk);
 void tlp_on_ack(struct tcp_sock *sk, uint32_t ack, const struct ack_sample *s);
+
+/* --- rate.c */
+void rate_seg_sent(struct tcp_sock *sk, struct tx_seg *seg);
+void rate_seg_delivered(struct tcp_sock *sk, const struct tx_seg *seg, struct ack_sample *s);
+void rate_sample(struct tcp_sock *sk, struct ack_sample *s);
+void rate_check_app_limited(struct tcp_sock *sk);
+
+/* --- chrono.c */
+enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED };
+void chrono_start(struct tcp_sock *sk, enum chrono what);
+void chrono_stop(struct tcp_sock *sk, enum chrono what);
+void chrono_end(struct tcp_sock *sk);
+uint64_t chrono_read_us(const struct tcp_sock *sk, enum chrono what);
 
 /* --- cc_*.c */
 extern const struct cc_ops cc_reno, cc_cubic;
