@@ -8,6 +8,7 @@
 #   make sim SEEDS=n   a simulated network, n seeds, sanitized
 #   make mutations  rules of TCP broken one at a time: the simulator must see each
 #   make programs   real programs from Debian (installed if missing), and docs/COMPATIBILITY.md of it
+#   make packetdrill   what packetdrill needs to run its scripts against xtcpd
 #   make bench      measurements                  make install PREFIX=/usr DESTDIR=
 #
 # New .c files are found by themselves: a folder is a component.
@@ -42,7 +43,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan sim mutations parity e2e programs lint format bench install uninstall clean deps
+.PHONY: all demo check unit asan sim mutations parity e2e packetdrill programs lint format bench install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -89,6 +90,10 @@ $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^
 
+# What packetdrill loads to run its scripts against xtcpd: tests/packetdrill/README.
+$(BUILD)/xtcp-packetdrill.so: $(call obj,shim,$(wildcard tests/packetdrill/*.c))
+	$(CC) -shared -o $@ $^ -ldl -lpthread
+
 deps:
 	scripts/deps
 demo: deps
@@ -107,6 +112,7 @@ mutations:
 	tests/sim/mutations $(SEEDS)
 parity: all $(BUILD)/parity-stories
 	tests/parity/run
+packetdrill: all $(BUILD)/xtcp-packetdrill.so
 e2e: all
 	tests/e2e/run
 programs:
