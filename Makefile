@@ -37,6 +37,7 @@ DAEMON_UNIT_SRC := $(filter-out daemon/main.c,$(DAEMON_SRC))
 ALL_SRC := $(STACK_SRC) $(SHIM_SRC) $(RPC_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC)
 
 # Expanded when a recipe runs, so that scripts/deps may install the packages first.
+STACK_LIBS = $(shell pkg-config --libs libcrypto)
 DAEMON_LIBS = $(shell pkg-config --libs jansson inih libcrypto)
 CTL_LIBS = $(shell pkg-config --libs jansson)
 CHECK_LIBS = $(shell pkg-config --libs check)
@@ -88,7 +89,7 @@ $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
-	$(CC) $(SAN) -o $@ $^
+	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
 
 # What packetdrill loads to run its scripts against xtcpd: tests/packetdrill/README.
 $(BUILD)/xtcp-packetdrill.so: $(call obj,shim,$(wildcard tests/packetdrill/*.c))

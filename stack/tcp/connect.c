@@ -42,7 +42,7 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 	sk->c.laddr = any ? (struct ip_addr){.family = ADDR_NONE} : sk->bound_addr;
 	sk->c.raddr = destination(sk, remote);
 	sk->c.rport = remote->port;
-	sk->tstamp_ok = sk->stack->sysctl.tcp_timestamps; /* for the size of what is offered */
+	sk->tstamp_ok = tcp_offers_timestamps(sk); /* for the size of what is offered */
 	err = tcp_sock_route(sk);
 	if (!err)
 		err = bind_connect(sk);
@@ -86,7 +86,7 @@ static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)
 	const struct tcp_options *o = &seg->opt;
 	const struct sysctls *ctl = &sk->stack->sysctl;
 	sk->mss_clamp = o->mss ? o->mss : TCP_DEFAULT_MSS;
-	sk->tstamp_ok = ctl->tcp_timestamps && o->has_ts;
+	sk->tstamp_ok = tcp_offers_timestamps(sk) && o->has_ts;
 	sk->sack_ok = ctl->tcp_sack && o->sack_permitted;
 	sk->wscale_ok = ctl->tcp_window_scaling && o->has_wscale;
 	sk->snd_wscale = sk->wscale_ok ? o->wscale : 0;
@@ -150,7 +150,7 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 		if (!syn_sent_ack_ok(sk, seg)) {
 			sk->stack->mib.drop[DROP_TCP_INVALID_ACK_SEQUENCE]++;
 			if (!(seg->flags & TCP_RST))
-				tcp_reset_reply(sk->stack, seg);
+				tcp_reset_reply(sk->stack, seg, sk->auth);
 			return;
 		}
 		if (seg->flags & TCP_RST) {

@@ -125,15 +125,18 @@ static bool admit(struct tcp_sock *listener, struct tcp_segment *seg, bool reope
 }
 
 /* The options of a SYN as far as they are spoken here. A cookie without timestamps has room for
- * nothing but the MSS. */
-static struct tcp_options agreed_options(const struct stack *st, const struct tcp_segment *seg,
-					 bool cookie)
+ * nothing but the MSS; beside a signature there is none for timestamps and SACK blocks both. */
+static struct tcp_options agreed_options(const struct tcp_sock *listener,
+					 const struct tcp_segment *seg, bool cookie)
 {
+	const struct stack *st = listener->stack;
 	struct tcp_options opt = seg->opt;
 	opt.has_ts = opt.has_ts && st->sysctl.tcp_timestamps;
 	bool room = !cookie || opt.has_ts;
 	opt.has_wscale = opt.has_wscale && st->sysctl.tcp_window_scaling && room;
 	opt.sack_permitted = opt.sack_permitted && st->sysctl.tcp_sack && room;
+	if (opt.auth != AUTH_NONE && opt.sack_permitted && !cookie)
+		opt.has_ts = false;
 	return opt;
 }
 
@@ -145,7 +148,7 @@ static void take_syn(struct tcp_sock *listener, struct tcp_segment *seg, uint32_
 	bool cookie;
 	if (!admit(listener, seg, isn != 0, &cookie))
 		return;
-	struct tcp_options opt = agreed_options(st, seg, cookie);
+	struct tcp_options opt = agreed_options(listener, seg, cookie);
 	if (!request_init(&init, listener, seg, &opt)) {
 		listen_count_drop(listener, seg, DROP_NO_SOCKET);
 		return;
@@ -177,7 +180,7 @@ void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg)
 	} else if (seg->flags & TCP_ACK) {
 		if (seg->flags & TCP_SYN || !cookie_rcv(listener, seg)) {
 			st->mib.drop[DROP_TCP_FLAGS]++;
-			tcp_reset_reply(st, seg);
+			tcp_reset_reply(st, seg, listener->auth);
 		}
 	} else if (seg->flags & TCP_SYN && !(seg->flags & TCP_FIN)) {
 		take_syn(listener, seg, 0);

@@ -50,6 +50,10 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	sk->sack_ok = req->sack_ok;
 	sockopt_inherit(sk, listener);
 	sk->tos = req->tos;
+	if (listener->auth && tcp_auth_inherit(sk, listener) != 0) {
+		tcp_sock_free(sk);
+		return NULL;
+	}
 	init_send_side(sk, req);
 	init_receive_side(sk, req);
 	sk->max_window = (uint32_t)seg->wnd << sk->snd_wscale;

@@ -18,19 +18,29 @@
  */
 #include <errno.h>
 
+#include "stack/tcp/tcp_auth.h"
 #include "stack/tcp/tcp_send.h"
 
 #define IOV_MAX_SPANS ((int)(sizeof(((struct ip_tx *)0)->payload) / sizeof(struct iovec)))
 
 /* --- one segment ---------------------------------------------------------------------------- */
 
-/* RFC 2018 3, RFC 2883 4: a D-SACK block comes first; four blocks, or three beside timestamps. */
+/* Four blocks, or three beside timestamps; a signature leaves room for less, or for none. */
+static uint8_t sack_blocks_max(const struct tcp_sock *sk)
+{
+	uint32_t taken = 4 + (sk->tstamp_ok ? 12u : 0u);
+	if (sk->auth)
+		taken += tcp_auth_option_bytes(sk->auth, &sk->c.raddr);
+	return taken < TCP_OPTIONS_MAX_BYTES ? (uint8_t)((TCP_OPTIONS_MAX_BYTES - taken) / 8) : 0;
+}
+
+/* RFC 2018 3, RFC 2883 4: a D-SACK block comes first. */
 static uint8_t fill_sack_blocks(const struct tcp_sock *sk, struct sack_block *to)
 {
-	uint8_t max = sk->tstamp_ok ? 3 : TCP_SACK_BLOCKS_MAX, n = 0;
+	uint8_t max = sack_blocks_max(sk), n = 0;
 	if (!sk->sack_ok)
 		return 0;
-	if (sk->dup_sack)
+	if (sk->dup_sack && max > 0)
 		to[n++] = sk->dsack;
 	for (uint8_t i = 0; i < sk->rcv_sack_cnt && n < max; i++)
 		to[n++] = sk->rcv_sacks[i];
@@ -42,7 +52,15 @@ static uint32_t sack_option_bytes(const struct tcp_sock *sk)
 	uint32_t n = sk->rcv_sack_cnt + (sk->dup_sack ? 1u : 0u);
 	if (!sk->sack_ok || n == 0)
 		return 0;
-	return 4 + 8 * min_u32(n, sk->tstamp_ok ? 3 : TCP_SACK_BLOCKS_MAX);
+	n = min_u32(n, sack_blocks_max(sk));
+	return n > 0 ? 4 + 8 * n : 0;
+}
+
+/* Beside an MD5 signature timestamps would leave no room for SACK blocks: as Linux, SACK stays. */
+bool tcp_offers_timestamps(const struct tcp_sock *sk)
+{
+	return sk->stack->sysctl.tcp_timestamps &&
+	       (!sk->auth || tcp_auth_with(sk->auth, &sk->c.raddr) != AUTH_MD5);
 }
 
 static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
@@ -50,7 +68,7 @@ static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
 	const struct sysctls *ctl = &sk->stack->sysctl;
 	bool offer = sk->c.state == TCP_SYN_SENT;
 	opt->mss = sk->advmss;
-	opt->has_ts = offer ? ctl->tcp_timestamps : sk->tstamp_ok;
+	opt->has_ts = offer ? tcp_offers_timestamps(sk) : sk->tstamp_ok;
 	opt->sack_permitted = offer ? ctl->tcp_sack : sk->sack_ok;
 	opt->has_wscale = offer ? ctl->tcp_window_scaling : sk->wscale_ok;
 	opt->wscale = sk->rcv_wscale;
@@ -113,7 +131,11 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 {
 	struct ip_tx tx;
 	struct tcp_options opt;
+	struct tcp_sign sign;
+	bool is_signed = sk->auth && tcp_sign_choose(sk->auth, &sk->c.raddr, &sign);
 	fill_options(sk, flags, &opt);
+	if (is_signed)
+		tcp_sign_options(&sign, &opt);
 	size_t opt_len = tcp_options_write(tx.hdr + TCP_HDR_BYTES, &opt);
 	uint16_t urg = urgent_pointer(sk, seq);
 	if (urg)
@@ -133,6 +155,8 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	tx.payload_cnt = sndbuf_iov(sk, seq, len, tx.payload, IOV_MAX_SPANS);
 	tx.payload_len = len;
 	tx.gso_size = len > mss ? (uint16_t)mss : 0;
+	if (is_signed)
+		tcp_sign(sk->stack, &sign, &tx);
 	count_sent(sk, len, tx.gso_size ? (len + mss - 1) / mss : 1);
 	if (flags & TCP_ACK)
 		ack_sent(sk);
@@ -162,7 +186,7 @@ uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss)
 	    min_u32(sk->stack->config.tso_max_bytes, 65535 - IPV4_HDR_BYTES - L4_HDR_MAX);
 	if (sk->max_window > 0)
 		limit = min_u32(limit, max_u32(sk->max_window / 2, mss));
-	if (limit < 2 * mss || sk->urg_pending)
+	if (limit < 2 * mss || sk->urg_pending || sk->auth)
 		return mss;
 	return limit - limit % mss;
 }

@@ -173,7 +173,7 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	/* RFC 7323 2.2: the window of a SYN is not scaled. */
 	uint16_t wnd = (uint16_t)(req->rcv_wnd < 65535 ? req->rcv_wnd : 65535);
 	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, TCP_SYN | TCP_ACK, wnd,
-		      &opt, req->tos, listener->ttl);
+		      &opt, req->tos, listener->ttl, listener->auth);
 }
 
 static void resend_synack(struct request_sock *req)
@@ -276,7 +276,7 @@ static void send_ack(const struct request_sock *req)
 				  .tsecr = req->ts_recent};
 	tcp_send_bare(st, &req->c, req->iss + 1, req->irs + 1, TCP_ACK,
 		      (uint16_t)(req->rcv_wnd >> req->rcv_wscale), &opt, req->tos,
-		      req->listener->ttl);
+		      req->listener->ttl, req->listener->auth);
 }
 
 static bool sequence_ok(const struct request_sock *req, const struct tcp_segment *seg)
@@ -298,7 +298,7 @@ static void embryonic_reset(struct request_sock *req, const struct tcp_segment *
 {
 	struct stack *st = req->listener->stack;
 	if (!(seg->flags & TCP_RST))
-		tcp_reset_reply(st, seg);
+		tcp_reset_reply(st, seg, req->listener->auth);
 	snmp_inc(st, TcpExtEmbryonicRsts);
 	request_free(req);
 }

@@ -4,18 +4,23 @@
  * segments for request_socks and timewait_socks, and the limits that keep answers from being an
  * amplifier (RFC 5961 7).
  */
-#include "stack/stack_impl.h"
+#include "stack/tcp/tcp_auth.h"
 
 #define CSUM_OFFSET 16
 #define SEC_US 1000000ull
 
 static void send_headers(struct stack *st, const struct ip_addr *src, const struct ip_addr *dst,
 			 uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags,
-			 uint16_t wnd, const struct tcp_options *opt, uint8_t tos, uint8_t ttl)
+			 uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl,
+			 const struct tcp_auth *auth)
 {
 	struct ip_tx tx;
+	struct tcp_sign sign;
 	memset(&tx, 0, sizeof(tx));
-	size_t opt_len = opt ? tcp_options_write(tx.hdr + TCP_HDR_BYTES, opt) : 0;
+	bool is_signed = auth && tcp_sign_choose(auth, dst, &sign);
+	if (is_signed)
+		tcp_sign_options(&sign, opt);
+	size_t opt_len = tcp_options_write(tx.hdr + TCP_HDR_BYTES, opt);
 	tx.src = *src;
 	tx.dst = *dst;
 	tx.proto = IPPROTO_TCP_;
@@ -25,6 +30,8 @@ static void send_headers(struct stack *st, const struct ip_addr *src, const stru
 	tx.hdr_len = (uint16_t)(TCP_HDR_BYTES + opt_len);
 	tx.csum_offset = CSUM_OFFSET;
 	tcp_header_write(tx.hdr, sport, dport, seq, ack, tx.hdr_len, flags, wnd, 0);
+	if (is_signed)
+		tcp_sign(st, &sign, &tx);
 	snmp_inc(st, TcpOutSegs);
 	if (flags & TCP_RST)
 		snmp_inc(st, TcpOutRsts);
@@ -32,15 +39,16 @@ static void send_headers(struct stack *st, const struct ip_addr *src, const stru
 }
 
 void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
-		   uint8_t flags, uint16_t wnd, const struct tcp_options *opt, uint8_t tos,
-		   uint8_t ttl)
+		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl,
+		   const struct tcp_auth *auth)
 {
 	send_headers(st, &c->laddr, &c->raddr, c->lport, c->rport, seq, ack, flags, wnd, opt, tos,
-		     ttl);
+		     ttl, auth);
 }
 
-void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg)
+void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct tcp_auth *auth)
 {
+	struct tcp_options opt = {0};
 	uint32_t seq = 0, ack = 0;
 	uint8_t flags = TCP_RST;
 	if (seg->flags & TCP_RST)
@@ -53,7 +61,7 @@ void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg)
 		flags |= TCP_ACK;
 	}
 	send_headers(st, &seg->ip.dst, &seg->ip.src, seg->dport, seg->sport, seq, ack, flags, 0,
-		     NULL, seg->ip.tos, 0);
+		     &opt, seg->ip.tos, 0, auth);
 }
 
 /* RFC 5961 7, as Linux: half to one and a half of the limit, lest somebody count them. */

@@ -19,6 +19,8 @@ enum {
 	OPT_MD5 = 19,
 };
 
+#define MD5_BYTES 16
+
 static void parse_sack(struct tcp_options *opt, struct reader *body)
 {
 	while (reader_left(body) >= 8 && opt->sack_cnt < TCP_SACK_BLOCKS_MAX) {
@@ -47,9 +49,10 @@ static void parse_one(struct tcp_options *opt, uint8_t kind, const uint8_t *data
 		opt->has_ts = true;
 		opt->tsval = read_be32(&body);
 		opt->tsecr = read_be32(&body);
-	} else if (kind == OPT_MD5 && len == 16) {
-		opt->has_md5 = true;
-		opt->md5 = data;
+	} else if (kind == OPT_MD5) {
+		bool good = len == MD5_BYTES && opt->auth == AUTH_NONE;
+		opt->auth = good ? AUTH_MD5 : AUTH_BAD;
+		opt->mac = data;
 	}
 }
 
@@ -85,11 +88,21 @@ static uint8_t *put_nops(uint8_t *p, unsigned n)
 	return p;
 }
 
-/* RFC 7323 appendix A: timestamps lie on a four-byte boundary. */
+/* RFC 7323 appendix A: timestamps lie on a four-byte boundary; where SACK is to be permitted, that
+ * is the padding. */
 static uint8_t *put_timestamps(uint8_t *p, const struct tcp_options *opt)
 {
-	p = put_option(put_nops(p, 2), OPT_TIMESTAMPS, 10);
+	p = opt->sack_permitted ? put_option(p, OPT_SACK_PERMITTED, 2) : put_nops(p, 2);
+	p = put_option(p, OPT_TIMESTAMPS, 10);
 	return put_be32(put_be32(p, opt->tsval), opt->tsecr);
+}
+
+/* It comes first, so that md5.c knows where the digest goes that covers all else. */
+static uint8_t *put_md5(uint8_t *p)
+{
+	p = put_option(put_nops(p, 2), OPT_MD5, 2 + MD5_BYTES);
+	memset(p, 0, MD5_BYTES);
+	return p + MD5_BYTES;
 }
 
 static uint8_t *put_sack(uint8_t *p, const struct tcp_options *opt, size_t room)
@@ -108,12 +121,14 @@ static uint8_t *put_sack(uint8_t *p, const struct tcp_options *opt, size_t room)
 size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt)
 {
 	uint8_t *p = to;
+	if (opt->auth == AUTH_MD5)
+		p = put_md5(p);
 	if (opt->mss)
 		p = put_be16(put_option(p, OPT_MSS, 4), opt->mss);
-	if (opt->sack_permitted)
-		p = put_option(put_nops(p, 2), OPT_SACK_PERMITTED, 2);
 	if (opt->has_ts)
 		p = put_timestamps(p, opt);
+	else if (opt->sack_permitted)
+		p = put_option(put_nops(p, 2), OPT_SACK_PERMITTED, 2);
 	if (opt->has_wscale)
 		p = put_u8(put_option(put_nops(p, 1), OPT_WSCALE, 3), opt->wscale);
 	p = put_sack(p, opt, TCP_OPTIONS_MAX_BYTES - (size_t)(p - to));
@@ -179,6 +194,8 @@ bool tcp_segment_parse(struct tcp_segment *seg, struct pkt *p, const struct ip_m
 	*why = DROP_NONE;
 	if (!tcp_options_parse(r.p, seg->tcp_hdr_len - (size_t)TCP_HDR_BYTES, &seg->opt))
 		*why = DROP_TCP_OPTIONS;
+	if (*why != DROP_NONE && seg->opt.auth != AUTH_NONE)
+		seg->opt.auth = AUTH_BAD;
 	keep_what_belongs(&seg->opt, seg->flags & TCP_SYN);
 	pkt_pull(p, seg->tcp_hdr_len);
 	seg->end_seq =

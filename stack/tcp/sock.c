@@ -97,6 +97,7 @@ void tcp_sock_free(struct tcp_sock *sk)
 	tcp->sockets--;
 	if (sk->orphan)
 		tcp->orphans--;
+	tcp_auth_free(sk->auth);
 	free(sk->lq);
 	free(sk);
 }
@@ -220,8 +221,10 @@ void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes)
 		mss = sk->mss_clamp;
 	if (sk->user_mss && mss > sk->user_mss)
 		mss = sk->user_mss;
-	if (sk->tstamp_ok)
-		mss = mss > 12 ? mss - 12 : 0;
+	uint32_t options = sk->tstamp_ok ? 12 : 0;
+	if (sk->auth)
+		options += tcp_auth_option_bytes(sk->auth, &sk->c.raddr);
+	mss = mss > options ? mss - options : 0;
 	if (mss < floor)
 		mss = floor;
 	sk->pmtu_bytes = pmtu_bytes;

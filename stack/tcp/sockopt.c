@@ -13,6 +13,7 @@
 #include <linux/in.h>
 
 #include "stack/tcp/sockopt.h"
+#include "stack/tcp/tcp_auth.h"
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
 
@@ -266,6 +267,8 @@ int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, si
 		return -ENOPROTOOPT;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(sk, val, len);
+	if (level == IPPROTO_TCP && (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT))
+		return md5_setsockopt(sk, name, val, len);
 	if (len < sizeof(value))
 		return -EINVAL;
 	memcpy(&value, val, sizeof(value));

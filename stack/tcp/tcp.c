@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "stack/stack_impl.h"
+#include "stack/tcp/digest.h"
 
 #define LHASH_SIZE 1024
 #define BHASH_SIZE 65536
@@ -73,6 +74,7 @@ void tcp_layer_destroy(struct stack *st)
 	if (tcp->ehash)
 		free_sockets(tcp);
 	sndbuf_pool_destroy(st);
+	digest_free(tcp->digest);
 	free(tcp->ehash);
 	free(tcp->lhash);
 	free(tcp->bhash);

@@ -53,15 +53,22 @@ struct sack_block {
 	uint32_t start, end; /* [start, end) */
 };
 
+struct tcp_auth;
+
+/* How a segment is signed (auth.c). BAD: twice, or in a way that nobody can have meant. */
+enum tcp_auth_kind { AUTH_NONE, AUTH_MD5, AUTH_BAD };
+#define MD5_OPTION_BYTES 20 /* padded */
+
 /* The options of one segment, either way. */
 struct tcp_options {
 	uint16_t mss;	/* 0: absent */
 	uint8_t wscale; /* valid if has_wscale; clamped to 14 */
 	uint8_t sack_cnt;
-	bool has_wscale, has_ts, sack_permitted, has_md5;
+	bool has_wscale, has_ts, sack_permitted;
+	uint8_t auth; /* enum tcp_auth_kind */
 	uint32_t tsval, tsecr;
 	struct sack_block sack[TCP_SACK_BLOCKS_MAX];
-	const uint8_t *md5; /* 16 bytes in the segment (received) or NULL */
+	const uint8_t *mac; /* received: in the segment; 16 bytes of MD5 */
 };
 
 /* A received segment, parsed and checksummed. */
@@ -74,7 +81,7 @@ struct tcp_segment {
 	uint8_t flags;
 	struct tcp_options opt;
 	struct pkt *pkt;	/* data/len are the payload; NULL once somebody has taken it */
-	const uint8_t *tcp_hdr; /* for MD5 and ICMP quoting; valid while pkt is */
+	const uint8_t *tcp_hdr; /* for signatures; valid while pkt is */
 	uint16_t tcp_hdr_len;
 };
 
@@ -128,6 +135,7 @@ struct timewait_sock {
 	uint8_t substate, rcv_wscale;
 	uint8_t tos;
 	bool tstamp_ok : 1, reuseaddr : 1, reuseport : 1;
+	struct tcp_auth *auth; /* what signs the answers, or NULL */
 };
 
 /* A listener's queues; only listeners have one. */
@@ -249,7 +257,8 @@ struct tcp_sock {
 	uint8_t pmtudisc;		     /* IP_MTU_DISCOVER */
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* limits */
 	int32_t err;			     /* sk_err, positive */
-	int32_t err_soft; /* from ICMP: reported if the connection then times out */
+	int32_t err_soft;      /* from ICMP: reported if the connection then times out */
+	struct tcp_auth *auth; /* keys (auth.c); NULL: none was ever set */
 
 	/* --- send side (RFC 9293 3.3.1) */
 	uint32_t iss, snd_una, snd_nxt, snd_wl1, snd_wl2, snd_up;
@@ -375,6 +384,7 @@ struct tcp_layer {
 	struct list free_blocks_small, free_blocks_large; /* warm snd_blocks */
 	uint32_t free_blocks_small_cnt, free_blocks_large_cnt;
 	struct list free_tx_segs;
+	struct digest *digest; /* made with the first key */
 	uint32_t free_tx_segs_cnt;
 };
 
@@ -453,11 +463,12 @@ bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *i
 void timewait_free(struct timewait_sock *tw);
 
 /* reset.c: answers outside any connection */
-void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg); /* RFC 9293 3.10.7.1 */
-/* A bare segment for a request_sock, a timewait_sock or a challenge. */
+/* RFC 9293 3.10.7.1; `auth` holds the keys of whoever it was for */
+void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct tcp_auth *auth);
+/* A bare segment for a request_sock or a timewait_sock, signed if a key of `auth` is its peer's. */
 void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
-		   uint8_t flags, uint16_t wnd, const struct tcp_options *opt, uint8_t tos,
-		   uint8_t ttl);
+		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl,
+		   const struct tcp_auth *auth);
 /* RFC 5961 7: false when the per-second or per-socket limit says no. */
 bool tcp_challenge_allowed(struct stack *st);
 bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter);
@@ -495,6 +506,22 @@ bool ip_sk_accepts_pmtu(const struct tcp_sock *sk);  /* it adapts to what ICMP s
 
 /* sockopt.c: what a listener's options mean for its child */
 void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
+
+/* auth.c: signed segments; auth may be NULL wherever it is an argument. */
+void tcp_auth_free(struct tcp_auth *auth);
+enum tcp_auth_kind tcp_auth_with(const struct tcp_auth *auth, const struct ip_addr *peer);
+uint32_t tcp_auth_option_bytes(const struct tcp_auth *auth, const struct ip_addr *peer);
+int tcp_auth_inherit(struct tcp_sock *child, const struct tcp_sock *listener); /* -ENOMEM */
+struct tcp_auth *tcp_auth_for_timewait(const struct tcp_sock *sk);
+const struct tcp_auth *tcp_auth_of_lost(struct stack *st, const struct tcp_segment *seg);
+bool tcp_auth_check_slow(struct stack *st, const struct tcp_auth *auth,
+			 const struct tcp_segment *seg);
+/* Is the segment signed as the keys want it? False: it must be dropped (and is counted). */
+static inline bool tcp_auth_check(struct stack *st, const struct tcp_auth *auth,
+				  const struct tcp_segment *seg)
+{
+	return (!auth && seg->opt.auth == AUTH_NONE) || tcp_auth_check_slow(st, auth, seg);
+}
 
 /* minisocks.c: the child of a request_sock in SYN_RECV, not hashed yet; NULL: no memory */
 struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct request_sock *req,
@@ -550,6 +577,7 @@ void tcp_write_xmit(struct tcp_sock *sk);
 void tcp_send_ack(struct tcp_sock *sk);
 void tcp_send_active_reset(struct tcp_sock *sk);
 int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg);
+bool tcp_offers_timestamps(const struct tcp_sock *sk); /* in a SYN */
 void tcp_send_syn(struct tcp_sock *sk);	  /* SYN or, in SYN_RECV by simultaneous open, SYN-ACK */
 void tcp_send_probe(struct tcp_sock *sk); /* keepalive or zero-window */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A TCP packet's way to whom it is for: checksum and header, then the established hash, then a
- * listener, else a reset (RFC 9293 3.10.7.1). ICMP errors and the news that a neighbour cannot be
- * resolved find their sockets here too.
+ * listener, else a reset (RFC 9293 3.10.7.1); and whether it is signed as agreed, before anybody
+ * else looks at it. ICMP errors and the news that a neighbour cannot be resolved find their sockets
+ * here too.
  *
  * A segment's pkt is freed here unless somebody has taken it and says so by seg->pkt = NULL.
  */
@@ -13,8 +14,14 @@
 
 static void to_nobody(struct stack *st, struct tcp_segment *seg)
 {
+	const struct tcp_auth *auth = NULL;
 	st->mib.drop[DROP_NO_SOCKET]++;
-	tcp_reset_reply(st, seg);
+	if (seg->opt.auth != AUTH_NONE) {
+		auth = tcp_auth_of_lost(st, seg);
+		if (!auth) /* unsigned it would not be believed */
+			return;
+	}
+	tcp_reset_reply(st, seg, auth);
 }
 
 /* A new connection's SYN may take the place of the old one (RFC 6191), if somebody still listens.
@@ -22,6 +29,10 @@ static void to_nobody(struct stack *st, struct tcp_segment *seg)
 static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_segment *seg)
 {
 	uint32_t isn;
+	/* A new connection's SYN may be under a new key: the listener's. */
+	bool syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+	if (tw->auth && !syn && !tcp_auth_check(st, tw->auth, seg))
+		return;
 	if (!timewait_rcv(tw, seg, &isn))
 		return;
 	struct tcp_sock *listener = listener_lookup(st, seg);
@@ -29,8 +40,28 @@ static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_s
 		timewait_send_ack(tw);
 		return;
 	}
+	if (!tcp_auth_check(st, listener->auth, seg))
+		return;
 	timewait_free(tw);
 	listen_rcv_reopen(listener, seg, isn);
+}
+
+static void to_listener(struct tcp_sock *listener, struct tcp_segment *seg)
+{
+	if (tcp_auth_check(listener->stack, listener->auth, seg))
+		listen_rcv(listener, seg);
+}
+
+static void to_request(struct request_sock *req, struct tcp_segment *seg)
+{
+	if (tcp_auth_check(req->listener->stack, req->listener->auth, seg))
+		request_rcv(req, seg);
+}
+
+static void to_connection(struct tcp_sock *sk, struct tcp_segment *seg)
+{
+	if (tcp_auth_check(sk->stack, sk->auth, seg))
+		tcp_rcv(sk, seg);
 }
 
 static void dispatch(struct stack *st, struct tcp_segment *seg)
@@ -39,13 +70,13 @@ static void dispatch(struct stack *st, struct tcp_segment *seg)
 	    ehash_lookup(st, &seg->ip.dst, seg->dport, &seg->ip.src, seg->sport);
 	struct tcp_sock *listener = c ? NULL : listener_lookup(st, seg);
 	if (listener)
-		listen_rcv(listener, seg);
+		to_listener(listener, seg);
 	else if (!c)
 		to_nobody(st, seg);
 	else if (c->kind == SOCK_KIND_TCP)
-		tcp_rcv(container_of(c, struct tcp_sock, c), seg);
+		to_connection(container_of(c, struct tcp_sock, c), seg);
 	else if (c->kind == SOCK_KIND_REQUEST)
-		request_rcv(container_of(c, struct request_sock, c), seg);
+		to_request(container_of(c, struct request_sock, c), seg);
 	else
 		to_timewait(st, container_of(c, struct timewait_sock, c), seg);
 }

@@ -70,6 +70,8 @@ static void copy_connection(struct timewait_sock *tw, const struct tcp_sock *sk)
 	tw->tos = sk->tos;
 	tw->reuseaddr = sk->reuseaddr;
 	tw->reuseport = sk->reuseport;
+	if (sk->auth)
+		tw->auth = tcp_auth_for_timewait(sk);
 }
 
 void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeout_us)
@@ -98,6 +100,7 @@ void timewait_free(struct timewait_sock *tw)
 	timer_cancel(&st->wheel, &tw->timer);
 	ehash_remove(st, &tw->c);
 	bind_timewait_release(tw);
+	tcp_auth_free(tw->auth);
 	st->tcp.timewait--;
 	free(tw);
 }
@@ -116,7 +119,7 @@ void timewait_send_ack(struct timewait_sock *tw)
 				  .tsval = tcp_ts_clock_ms(st->now_us) + tw->ts_off,
 				  .tsecr = tw->ts_recent};
 	tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_ACK,
-		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), &opt, tw->tos, 0);
+		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), &opt, tw->tos, 0, tw->auth);
 }
 
 static void ack_limited(struct timewait_sock *tw, const struct tcp_segment *seg, enum snmp skipped)
@@ -127,7 +130,7 @@ static void ack_limited(struct timewait_sock *tw, const struct tcp_segment *seg,
 
 static void reset(struct timewait_sock *tw, const struct tcp_segment *seg)
 {
-	tcp_reset_reply(tw->stack, seg);
+	tcp_reset_reply(tw->stack, seg, tw->auth);
 	timewait_free(tw);
 }
 

@@ -19,6 +19,7 @@ Suite *sockets_suite(void);
 Suite *listen_suite(void);
 Suite *segment_suite(void);
 Suite *bind_suite(void);
+Suite *md5_suite(void);
 Suite *syncookies_suite(void);
 Suite *timewait_suite(void);
 Suite *sockopt_suite(void);

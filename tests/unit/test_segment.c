@@ -96,7 +96,8 @@ START_TEST(md5_is_found)
 	bool ok;
 	struct tcp_options o =
 	    PARSE(&ok, 19, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
-	ck_assert(ok && o.has_md5);
+	ck_assert(ok && o.auth == AUTH_MD5);
+	ck_assert_uint_eq(o.mac[15], 16);
 }
 END_TEST
 
@@ -125,7 +126,7 @@ START_TEST(what_is_written_can_be_read)
 	in.sack_cnt = out.sack_cnt;
 	for (uint8_t i = in.sack_cnt; i < TCP_SACK_BLOCKS_MAX; i++)
 		in.sack[i] = (struct sack_block){0, 0};
-	ck_assert_mem_eq(&in, &out, offsetof(struct tcp_options, md5));
+	ck_assert_mem_eq(&in, &out, offsetof(struct tcp_options, mac));
 }
 END_TEST
 

@@ -7,11 +7,13 @@
 
 #include "stack/base/bytes.h"
 #include "stack/base/checksum.h"
+#include "tests/unit/sign.h"
 
 #define PEER_ISS 0xfffff000u /* near the wrap: sequence arithmetic is modulo 2^32 */
 #define LINE_MAX_BYTES 512
 #define PAYLOAD_MAX_BYTES 66000
 #define FLAGS "FSRP.UEW"
+#define OPT_MD5 19
 
 static int the_user;
 
@@ -28,7 +30,8 @@ struct script {
 	uint16_t win, urg;
 	uint8_t flags;
 	bool has_ack, has_win, has_urg;
-	bool any_tsval, any_tsecr, no_ts, no_sack, no_mss, no_wscale, no_sackok;
+	bool any_tsval, any_tsecr, no_ts, no_sack, no_mss, no_wscale, no_sackok, no_md5;
+	char md5_key[81];
 	struct tcp_options opt;
 	char line[LINE_MAX_BYTES];
 };
@@ -78,6 +81,10 @@ static void parse_option(struct script *s, const char *word)
 		s->opt.wscale = (uint8_t)n;
 	} else if (strcmp(word, "sackOK") == 0) {
 		s->opt.sack_permitted = true;
+	} else if (sscanf(word, "md5 %80s", s->md5_key) == 1) {
+		s->no_md5 = false;
+	} else if (strcmp(word, "no-md5") == 0) {
+		s->no_md5 = true;
 	} else if (strcmp(word, "no-ts") == 0) {
 		s->no_ts = true;
 	} else if (strcmp(word, "no-sack") == 0) {
@@ -185,13 +192,25 @@ static void add_timestamp(struct wire *w, struct script *s)
 	}
 }
 
+/* NULL: unsigned. */
+static const char *md5_key_of(const struct wire *w, const struct script *s)
+{
+	if (s->no_md5)
+		return NULL;
+	return s->md5_key[0] ? s->md5_key : w->at->md5_key;
+}
+
 static void put_in(struct wire *w, struct script *s)
 {
 	static uint8_t frame[PAYLOAD_MAX_BYTES + 200], tcp[PAYLOAD_MAX_BYTES + 100];
 	struct ip_addr src = ip_v4(PEER_V4), dst = ip_v4(HOST_V4);
 	struct wire_flow *flow = w->at;
 	add_timestamp(w, s);
-	uint8_t *p = put_options(w, tcp + TCP_HDR_BYTES, &s->opt);
+	const char *key = md5_key_of(w, s);
+	uint8_t *p = tcp + TCP_HDR_BYTES;
+	if (key)
+		p = put_bytes(put_be32(p, 0x01011312), tcp, SIGN_MD5_BYTES);
+	p = put_options(w, p, &s->opt);
 	size_t hdr_len = (size_t)(p - tcp), len = hdr_len + s->len;
 	put_be16(put_be16(tcp, flow->peer_port), flow->port);
 	put_be32(tcp + 4, flow->peer_iss + s->seq);
@@ -200,6 +219,8 @@ static void put_in(struct wire *w, struct script *s)
 	put_be16(put_be16(put_be16(tcp + 14, s->win), 0), s->urg);
 	for (uint32_t i = 0; i < s->len; i++)
 		p[i] = pattern(s->seq + i);
+	if (key)
+		sign_md5(tcp + TCP_HDR_BYTES + 4, PEER_V4, HOST_V4, tcp, len, key);
 	uint32_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP_, (uint32_t)len);
 	put_be16(tcp + 16, csum_finish(csum_partial(tcp, len, sum)));
 	struct ipv4_spec spec = {.proto = IPPROTO_TCP_, .tos = w->tos, .frag = IPV4_DF};
@@ -347,6 +368,8 @@ static void read_segment(struct wire *w, const struct sent_frame *f, struct wire
 	const uint8_t *options = read_bytes(&r, hdr_len - TCP_HDR_BYTES);
 	ck_assert(!r.failed);
 	read_options(reader_of(options, hdr_len - TCP_HDR_BYTES), &s->opt);
+	s->tcp = tcp;
+	s->tcp_len = len;
 	s->payload = r.p;
 	s->len = (uint32_t)reader_left(&r);
 	relate(w, s);
@@ -417,6 +440,22 @@ static bool same(const struct wire *w, const struct script *s, const struct wire
 	       (!s->has_urg || s->urg == got->urg) && same_options(s, &got->opt);
 }
 
+static void check_md5(const struct wire *w, const struct script *s, const struct wire_segment *got)
+{
+	uint8_t mac[SIGN_MD5_BYTES];
+	size_t len = 0;
+	const char *key = md5_key_of(w, s);
+	const uint8_t *option = sign_find_option(got->tcp, got->tcp_len, OPT_MD5, &len);
+	if (s->no_md5)
+		ck_assert_msg(!option, "signed, expected '%s'", s->line);
+	if (!key)
+		return;
+	ck_assert_msg(option != NULL, "not signed, expected '%s'", s->line);
+	ck_assert_uint_eq(len, sizeof(mac));
+	sign_md5(mac, HOST_V4, PEER_V4, got->tcp, got->tcp_len, key);
+	ck_assert_mem_eq(option, mac, sizeof(mac));
+}
+
 void wire_out(struct wire *w, const char *fmt, ...)
 {
 	struct script s;
@@ -430,6 +469,7 @@ void wire_out(struct wire *w, const char *fmt, ...)
 	describe(line, sizeof(line), &got);
 	ck_assert_msg(same(w, &s, &got), "sent '%s' (port %u to %u), expected '%s'", line,
 		      got.sport, got.dport, s.line);
+	check_md5(w, &s, &got);
 	for (uint32_t i = 0; i < got.len; i++)
 		ck_assert_uint_eq(got.payload[i], pattern(got.seq + i));
 }

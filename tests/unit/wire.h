@@ -18,6 +18,9 @@
  * and "ts N *" leave one half open. Payload is a known pattern of the sequence number in both
  * directions, and is compared wherever it arrives.
  *
+ * "md5 KEY" signs what comes in and judges what has been sent (RFC 2385); where the flow has a
+ * key of its own (md5_key) every segment is under it, unless it says "no-md5" or another.
+ *
  * When a connection has timestamps (the SYN carried them) and wire_in() does not say "ts", it
  * adds a current one, echoing the last TSval the stack sent.
  */
@@ -42,6 +45,8 @@ struct wire_segment {
 	bool df;
 	struct tcp_options opt; /* SACK blocks relative */
 	const uint8_t *payload; /* until wire_free() */
+	const uint8_t *tcp;	/* the whole of it, from the header on */
+	size_t tcp_len;
 };
 
 /* One conversation, by the peer's port. */
@@ -50,6 +55,7 @@ struct wire_flow {
 	uint32_t iss, peer_iss;	  /* what relative 0 is; iss is learnt from the SYN */
 	uint32_t last_tsval;
 	bool ts;
+	const char *md5_key;
 };
 
 struct wire {
