@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* `link` and `addr`: as ip-link(8) with -s and ip-address(8) show them. */
+/* `link` and `addr`: as ip-link(8) with -s and ip-address(8) show them; `link impair` goes on to
+ * xtcpd as it is. */
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/command.h"
 
@@ -62,6 +64,18 @@ static void print_arp(const json_t *arp)
 	       get_int(arp, "out_requests"), get_int(arp, "out_replies"));
 }
 
+static void print_impaired(const char *way, const json_t *im)
+{
+	if (json_is_null(im) || !im)
+		return;
+	printf("    impair %s: %s\n"
+	       "        passed %lld lost %lld duplicated %lld corrupted %lld reordered %lld "
+	       "overflowed %lld queued %lld\n",
+	       way, get_string(im, "words", "?"), get_int(im, "passed"), get_int(im, "lost"),
+	       get_int(im, "duplicated"), get_int(im, "corrupted"), get_int(im, "reordered"),
+	       get_int(im, "overflowed"), get_int(im, "queued"));
+}
+
 static void print_link(const json_t *doc)
 {
 	print_head(doc);
@@ -70,12 +84,19 @@ static void print_link(const json_t *doc)
 	print_counts("RX:", json_object_get(doc, "rx"), "missed");
 	print_counts("TX:", json_object_get(doc, "tx"), NULL);
 	print_arp(json_object_get(doc, "arp"));
+	print_impaired("in", json_object_get(json_object_get(doc, "impair"), "in"));
+	print_impaired("out", json_object_get(json_object_get(doc, "impair"), "out"));
 }
 
 static void print_addr(const json_t *doc)
 {
 	print_head(doc);
 	print_inet(doc);
+}
+
+static void print_nothing(const json_t *doc)
+{
+	(void)doc;
 }
 
 static int no_arguments(int argc, char **argv)
@@ -88,6 +109,12 @@ static int no_arguments(int argc, char **argv)
 
 int cmd_link(const struct ctl *ctl, int argc, char **argv)
 {
+	struct ctl_line line = {.len = 0};
+
+	if (argc > 1 && !strcmp(argv[1], "impair")) {
+		line_words(&line, argc, argv);
+		return line_check(&line) ? CTL_USAGE : ctl_show(ctl, line.text, print_nothing);
+	}
 	return no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_link);
 }
 

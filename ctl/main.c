@@ -21,7 +21,11 @@ const struct ctl_command ctl_commands[] = {
     {"route", "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]", "routes",
      cmd_route},
     {"addr", "addr", "the stack's addresses", cmd_addr},
-    {"link", "link", "the link: offloads, frames and bytes", cmd_link},
+    {"link",
+     "link [impair [in | out | both] off | WORD=VALUE...]\n    WORDs: loss=1% burst=0.1%/30% "
+     "delay=40ms jitter=5ms reorder=2% duplicate=0.1% corrupt=0.01%\n    rate=50mbit limit=1000 "
+     "seed=7",
+     "the link: offloads, frames and bytes; a bad network on it", cmd_link},
     {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},
     {"status", "status", "the daemon, and how many sockets there are", cmd_status},
     {"doctor", "doctor", "is this host fit for it, and what to do if not", cmd_doctor},

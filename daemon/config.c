@@ -149,6 +149,34 @@ static const char *set_offload(struct config *c, const char *value)
 	return parse_bool(value, &c->segmentation_offload) ? NULL : "neither yes nor no";
 }
 
+static const char *set_impair_one(struct config *c, enum impair_direction dir, const char *value)
+{
+	bool on;
+
+	c->impaired[dir] = !(parse_bool(value, &on) && !on);
+	return c->impaired[dir] ? impair_parse(&c->impair[dir], value, c->why, sizeof(c->why))
+				: NULL;
+}
+
+static const char *set_impair_in(struct config *c, const char *value)
+{
+	return set_impair_one(c, IMPAIR_IN, value);
+}
+
+static const char *set_impair_out(struct config *c, const char *value)
+{
+	return set_impair_one(c, IMPAIR_OUT, value);
+}
+
+static const char *set_impair(struct config *c, const char *value)
+{
+	const char *why = set_impair_in(c, value);
+
+	c->impaired[IMPAIR_OUT] = c->impaired[IMPAIR_IN];
+	c->impair[IMPAIR_OUT] = c->impair[IMPAIR_IN];
+	return why;
+}
+
 static const char *set_path(struct config *c, const char *value)
 {
 	return copy_path(c->path, value);
@@ -228,6 +256,9 @@ static const struct config_key {
     {"Link", "MACAddress", set_mac},
     {"Link", "KernelAddress", set_kernel_address},
     {"Link", "SegmentationOffload", set_offload},
+    {"Link", "Impair", set_impair},
+    {"Link", "ImpairIn", set_impair_in},
+    {"Link", "ImpairOut", set_impair_out},
     {"Sockets", "Path", set_path},
     {"Sockets", "Mode", set_mode},
     {"Sockets", "Group", set_group},

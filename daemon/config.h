@@ -4,6 +4,7 @@
  *
  *     [Network]  Address= Gateway= Route=
  *     [Link]     Backend= Name= MTUBytes= MACAddress= KernelAddress= SegmentationOffload=
+ *                Impair= ImpairIn= ImpairOut=
  *     [Sockets]  Path= Mode= Group= Control= ControlMode= MaxPerUser=
  *     [Daemon]   User= LogLevel=
  *     [Sysctl]   net.ipv4.NAME= net.core.NAME=
@@ -17,6 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/impairment.h"
 #include "stack/base/addr.h"
 #include "stack/ip/ip.h"
 #include "stack/stack.h"
@@ -56,6 +58,8 @@ struct config {
 	struct config_address kernel_address; /* v4 0: leave the kernel's side alone */
 	bool kernel_address_set;	      /* by somebody: no default */
 	bool segmentation_offload;
+	struct impair_config impair[IMPAIR_DIRECTIONS];
+	bool impaired[IMPAIR_DIRECTIONS];
 	/* [Sockets] */
 	char path[CONFIG_PATH_MAX];
 	mode_t mode;
@@ -69,6 +73,7 @@ struct config {
 	/* [Sysctl]: applied once the stack is there */
 	struct config_sysctl sysctl[CONFIG_SYSCTLS_MAX];
 	unsigned sysctls;
+	char why[256]; /* room for the reasons that name a word of the value */
 };
 
 void config_defaults(struct config *c);

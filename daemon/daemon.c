@@ -95,6 +95,13 @@ static int make_stack(struct daemon *d)
 	return d->stack ? 0 : start_error("cannot make the stack", -ENOMEM);
 }
 
+static void start_impairment(struct daemon *d)
+{
+	for (int dir = 0; dir < IMPAIR_DIRECTIONS; dir++)
+		if (d->config.impaired[dir])
+			impairment_set(d, dir, &d->config.impair[dir]);
+}
+
 static int add_route(struct daemon *d, const struct route *r)
 {
 	int err = ip_route_add(d->stack, r);
@@ -180,6 +187,7 @@ static int start_memory(struct daemon *d)
 int daemon_start(struct daemon *d)
 {
 	d->loop.epoll_fd = d->link.source.fd = d->signals.fd = -1;
+	impairment_init(d);
 	log_set_level(d->config.log_level);
 	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)
 		return -1;
@@ -191,6 +199,7 @@ int daemon_start(struct daemon *d)
 		return -1;
 	if (watch_signals(d) < 0 || link_start(d) < 0)
 		return -1;
+	start_impairment(d);
 	d->started_us = d->loop.now_us;
 	announce(d);
 	return 0;
@@ -250,6 +259,7 @@ void daemon_stop(struct daemon *d)
 	sockets_reset_all(d);
 	if (d->stack)
 		stack_flush(d->stack);
+	impairment_stop(d);
 	sockets_destroy(d);
 	link_close(d);
 	if (d->stack)

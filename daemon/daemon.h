@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/config.h"
+#include "daemon/impairment.h"
 #include "daemon/link.h"
 #include "daemon/loop.h"
 #include "daemon/privilege.h"
@@ -53,6 +54,7 @@ struct daemon {
 	struct loop loop;
 	struct stack *stack;
 	struct link link;
+	struct impairment impairment; /* a bad network between link and stack, when it is on */
 	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
 	struct tombstones tombstones; /* last errors of sockets that are gone */
 	struct tombstones ghosts;     /* addresses of those that ended in order, F perhaps open */

@@ -192,7 +192,7 @@ static bool receive_frame(struct daemon *d)
 		if (p) {
 			p->csum_valid = false;
 			p->gso_size = 0;
-			stack_input(d->stack, p);
+			link_input(d, p);
 		}
 	}
 	return true;

@@ -45,6 +45,13 @@ bool link_transmit(void *ctx, const struct frame_out *f)
 {
 	struct daemon *d = ctx;
 
+	if (d->impairment.on[IMPAIR_OUT])
+		return impairment_transmit(d, f);
+	return link_write(d, f);
+}
+
+bool link_write(struct daemon *d, const struct frame_out *f)
+{
 	if (d->link.ops->transmit(d, f))
 		return true;
 	daemon_count(d, XtcpdLinkWriteErrors);
@@ -76,6 +83,14 @@ struct pkt *link_take(struct daemon *d, size_t len)
 	d->link.standby = NULL;
 	p->len = (uint32_t)len;
 	return p;
+}
+
+void link_input(struct daemon *d, struct pkt *frame)
+{
+	if (d->impairment.on[IMPAIR_IN])
+		impairment_receive(d, frame);
+	else
+		stack_input(d->stack, frame);
 }
 
 void link_lost(struct daemon *d, int err)

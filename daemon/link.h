@@ -53,6 +53,7 @@ int link_start(struct daemon *d); /* puts it into the loop */
 void link_close(struct daemon *d);
 /* stack_ops.transmit; ctx: the daemon. False: the frame is lost, and counted. */
 bool link_transmit(void *ctx, const struct frame_out *f);
+bool link_write(struct daemon *d, const struct frame_out *f); /* past any impairment */
 
 /* --- for those who implement one */
 
@@ -60,6 +61,8 @@ bool link_transmit(void *ctx, const struct frame_out *f);
 struct pkt *link_standby(struct daemon *d);
 /* The frame of `len` bytes that is in the standby buffer now; NULL: no memory (counted). */
 struct pkt *link_take(struct daemon *d, size_t len);
+/* A frame for the stack, csum_valid and gso_size set. */
+void link_input(struct daemon *d, struct pkt *frame);
 /* It cannot go on: xtcpd ends. */
 void link_lost(struct daemon *d, int err);
 

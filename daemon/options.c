@@ -29,6 +29,11 @@ static const char usage[] =
     "      --mac MAC              the stack's (random)\n"
     "      --kernel-address A/N   of the TAP's kernel side (10.77.0.1/24), or no\n"
     "      --offload yes|no       segmentation and checksum offload (yes)\n"
+    "      --impair 'loss=1% ...' a bad network, both ways: loss= burst=ENTER%/LEAVE% delay= "
+    "jitter=\n"
+    "                             reorder= duplicate= corrupt= rate= limit= seed=, or no\n"
+    "      --impair-in '...'      the same for what comes in alone\n"
+    "      --impair-out '...'     the same for what goes out alone\n"
     "      --socket PATH          for programs (/run/xtcp/xtcpd.sock)\n"
     "      --socket-mode MODE     who may use the stack (0666)\n"
     "      --group GROUP          of both sockets\n"
@@ -56,7 +61,8 @@ static const struct {
     {"Sockets", "Group"},	{"Sockets", "Control"},
     {"Sockets", "ControlMode"}, {"Sockets", "MaxPerUser"},
     {"Daemon", "User"},		{"Daemon", "LogLevel"},
-    {"Link", "Backend"},
+    {"Link", "Backend"},	{"Link", "Impair"},
+    {"Link", "ImpairIn"},	{"Link", "ImpairOut"},
 };
 
 static const struct option longs[] = {
@@ -77,6 +83,9 @@ static const struct option longs[] = {
     {"user", required_argument, NULL, FLAG_KEY + 14},
     {"log-level", required_argument, NULL, FLAG_KEY + 15},
     {"link", required_argument, NULL, FLAG_KEY + 16},
+    {"impair", required_argument, NULL, FLAG_KEY + 17},
+    {"impair-in", required_argument, NULL, FLAG_KEY + 18},
+    {"impair-out", required_argument, NULL, FLAG_KEY + 19},
     {"sysctl", required_argument, NULL, FLAG_SYSCTL},
     {"check", no_argument, NULL, FLAG_CHECK},
     {"config", required_argument, NULL, 'c'},

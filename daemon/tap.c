@@ -184,7 +184,7 @@ static bool receive_frame(struct daemon *d)
 		daemon_count(d, XtcpdLinkBadFrame);
 		pkt_free(p);
 	} else if (p) {
-		stack_input(d->stack, p);
+		link_input(d, p);
 	}
 	return true;
 }

@@ -7,7 +7,6 @@
 
 #include "stack/base/timer.h"
 
-#define DEFAULT_LIMIT_PACKETS 1000
 #define PPM 1000000
 
 /* The draws one frame gets: always all of them, in this order. */
@@ -24,16 +23,28 @@ void impair_init(struct impair *im, const struct impair_config *config)
 	impair_configure(im, config);
 }
 
-void impair_configure(struct impair *im, const struct impair_config *config)
+static void seed_random(struct impair *im)
 {
 	uint8_t seed[32] = {0};
-	bool reseed = config->seed != im->config.seed || im->random.counter == 0;
-	im->config = *config;
-	if (!reseed)
-		return;
-	memcpy(seed, &config->seed, sizeof(config->seed));
+	memcpy(seed, &im->config.seed, sizeof(im->config.seed));
+	seed[sizeof(im->config.seed)] = im->config.stream;
 	random_seed(&im->random, seed);
 	im->in_burst = false;
+}
+
+void impair_configure(struct impair *im, const struct impair_config *config)
+{
+	bool reseed = config->seed != im->config.seed || im->random.counter == 0;
+	im->config = *config;
+	if (reseed)
+		seed_random(im);
+}
+
+void impair_restart(struct impair *im, const struct impair_config *config)
+{
+	im->config = *config;
+	im->stats = (struct impair_stats){0};
+	seed_random(im);
 }
 
 void impair_destroy(struct impair *im)
@@ -43,6 +54,7 @@ void impair_destroy(struct impair *im)
 		free(container_of(pos, struct impair_frame, node));
 	}
 	im->queued = 0;
+	im->queued_bytes = 0;
 }
 
 static bool chance(struct impair *im, uint32_t ppm)
@@ -65,12 +77,17 @@ static struct fate draw(struct impair *im, size_t len)
 	return f;
 }
 
+static bool full(const struct impair *im, size_t len)
+{
+	uint32_t limit = im->config.limit_packets ? im->config.limit_packets : IMPAIR_LIMIT_PACKETS;
+	return im->queued >= limit || len > IMPAIR_LIMIT_BYTES - im->queued_bytes;
+}
+
 /* When the last bit of the frame has left the rate-limited sender; UINT64_MAX: queue full. */
 static uint64_t serialise(struct impair *im, size_t len, uint64_t now_us)
 {
 	const struct impair_config *c = &im->config;
-	uint32_t limit = c->limit_packets ? c->limit_packets : DEFAULT_LIMIT_PACKETS;
-	if (im->queued >= limit)
+	if (full(im, len))
 		return UINT64_MAX;
 	if (c->rate_bps == 0)
 		return now_us;
@@ -110,6 +127,7 @@ static struct impair_frame *enqueue(struct impair *im, const uint8_t *frame, siz
 		after = after->prev;
 	list_add_head(after, &q->node);
 	im->queued++;
+	im->queued_bytes += len;
 	return q;
 }
 
@@ -137,17 +155,18 @@ void impair_push(struct impair *im, const uint8_t *frame, size_t len, uint64_t n
 		q->data[f.corrupt_bit / 8] ^= (uint8_t)(1 << f.corrupt_bit % 8);
 		im->stats.corrupted++;
 	}
-	if (f.duplicated && enqueue(im, q->data, len, at))
+	if (f.duplicated && !full(im, len) && enqueue(im, q->data, len, at))
 		im->stats.duplicated++;
 }
 
 struct impair_frame *impair_pop(struct impair *im, uint64_t now_us)
 {
-	if (impair_next_us(im) > now_us)
+	if (list_empty(&im->queue) || impair_next_us(im) > now_us)
 		return NULL;
 	struct impair_frame *q = container_of(im->queue.next, struct impair_frame, node);
 	list_del(&q->node);
 	im->queued--;
+	im->queued_bytes -= q->len;
 	im->stats.passed++;
 	return q;
 }

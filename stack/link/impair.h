@@ -7,7 +7,8 @@
  * their release time (impair_pop). Every frame draws the same number of random values whatever
  * happens to it, so that one changed rate does not change the fate of every later frame. The
  * model is that of Linux's netem: rate first (a FIFO with a limit in packets), then delay with
- * uniform jitter; a reordered frame skips the delay; jitter alone never reorders.
+ * uniform jitter; a reordered frame skips the delay; jitter alone never reorders. What is held is
+ * bounded in packets and in bytes; a frame beyond that is lost, as in a router's full queue.
  */
 #ifndef XTCP_LINK_IMPAIR_H
 #define XTCP_LINK_IMPAIR_H
@@ -20,6 +21,9 @@
 #include "stack/base/random.h"
 #include "stack/stack.h"
 
+#define IMPAIR_LIMIT_PACKETS 1000
+#define IMPAIR_LIMIT_BYTES ((size_t)128 << 20)
+
 /* Rates are in millionths (ppm): 1 % is 10000. Zero means "not at all" everywhere. */
 struct impair_config {
 	uint32_t loss_ppm;
@@ -28,9 +32,10 @@ struct impair_config {
 	uint32_t duplicate_ppm, corrupt_ppm, reorder_ppm;
 	uint64_t delay_us, jitter_us; /* delay +- jitter */
 	uint64_t rate_bps;	      /* bits per second, 0: unlimited */
-	uint32_t limit_packets;	      /* queue before the rate; 0: 1000 */
+	uint32_t limit_packets;	      /* held at once; 0: IMPAIR_LIMIT_PACKETS */
 	uint64_t seed;
-	bool cut; /* the link is down: everything is lost */
+	uint8_t stream; /* another one is another sequence of the same seed */
+	bool cut;	/* the link is down: everything is lost */
 };
 
 struct impair_stats {
@@ -50,6 +55,7 @@ struct impair {
 	struct list queue; /* impair_frame.node by release_us */
 	uint64_t busy_until_us, last_release_us;
 	uint32_t queued;
+	size_t queued_bytes;
 	bool in_burst;
 	struct impair_stats stats;
 };
@@ -57,10 +63,13 @@ struct impair {
 void impair_init(struct impair *im, const struct impair_config *config);
 /* Changes the model; frames in flight keep their release times. */
 void impair_configure(struct impair *im, const struct impair_config *config);
+/* The same, from the beginning of the seed's sequence and with fresh counters. */
+void impair_restart(struct impair *im, const struct impair_config *config);
 void impair_destroy(struct impair *im);
 
 void impair_push(struct impair *im, const uint8_t *frame, size_t len, uint64_t now_us);
-/* The next frame whose time has come, or NULL. The caller frees it with free(). */
+/* The next frame whose time has come (UINT64_MAX: whatever its time), or NULL. The caller frees
+ * it with free(). */
 struct impair_frame *impair_pop(struct impair *im, uint64_t now_us);
 uint64_t impair_next_us(const struct impair *im); /* UINT64_MAX: nothing queued */
 
@@ -70,5 +79,12 @@ uint64_t impair_next_us(const struct impair *im); /* UINT64_MAX: nothing queued 
  */
 bool frame_segment(const struct frame_out *f,
 		   void (*emit)(void *ctx, const uint8_t *frame, size_t len), void *ctx);
+
+/*
+ * What the link reported of a received frame (csum_valid, gso_size), as the description of one
+ * that is to be sent: for frame_segment(). It refers to p's bytes. False: gso_size says that it is
+ * a TCP segment, and it is none.
+ */
+bool frame_describe(struct frame_out *f, const struct pkt *p);
 
 #endif

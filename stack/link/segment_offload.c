@@ -98,3 +98,37 @@ bool frame_segment(const struct frame_out *f,
 	} while (offset < payload);
 	return true;
 }
+
+/* The headers of a TCP segment in IPv4 that is no fragment; what follows the packet is padding. */
+static bool describe_tcp(struct frame_out *f, const struct pkt *p)
+{
+	struct reader r = reader_of(p->data, p->len);
+	read_bytes(&r, 12);
+	uint16_t type = read_be16(&r);
+	const uint8_t *ip = read_bytes(&r, IPV4_HDR_BYTES);
+	if (type != 0x0800 || !ip || ip[9] != IPPROTO_TCP_ || (be16_at(ip + 6) & 0x3fff))
+		return false;
+	size_t ip_len = (ip[0] & 15u) * 4, total = be16_at(ip + 2);
+	if (ip_len < IPV4_HDR_BYTES || total > p->len - ETHERNET_HDR_BYTES)
+		return false;
+	read_bytes(&r, ip_len - IPV4_HDR_BYTES);
+	const uint8_t *tcp = read_bytes(&r, TCP_HDR_BYTES);
+	size_t tcp_len = tcp ? (tcp[12] >> 4) * 4u : 0;
+	if (tcp_len < TCP_HDR_BYTES || ip_len + tcp_len > total)
+		return false;
+	f->len = f->iov[0].iov_len = ETHERNET_HDR_BYTES + total;
+	f->hdr_len = (uint16_t)(ETHERNET_HDR_BYTES + ip_len + tcp_len);
+	f->csum_start = (uint16_t)(ETHERNET_HDR_BYTES + ip_len);
+	f->csum_offset = 16;
+	f->csum_partial = true;
+	return true;
+}
+
+bool frame_describe(struct frame_out *f, const struct pkt *p)
+{
+	*f = (struct frame_out){.iov[0] = {p->data, p->len}, .iovcnt = 1, .len = p->len};
+	if (!p->gso_size && !p->csum_valid)
+		return true;
+	f->gso_size = p->gso_size;
+	return describe_tcp(f, p) || !p->gso_size;
+}

@@ -36,5 +36,6 @@ Suite *cc_suite(void);
 Suite *sysctl_suite(void);
 Suite *tunables_suite(void);
 Suite *control_suite(void);
+Suite *impair_suite(void);
 
 #endif

@@ -53,6 +53,7 @@ static void setup(void)
 	snprintf(d.config.path, sizeof(d.config.path), "%s/x.sock", dir);
 	d.identity.uid = getuid();
 	d.socket_gid = getgid();
+	impairment_init(&d);
 	ck_assert_int_eq(loop_init(&d.loop), 0);
 	ck_assert_int_eq(sockets_init(&d), 0);
 	ck_assert_int_eq(tombstones_init(&d.tombstones, 64), 0);
