@@ -241,11 +241,12 @@ static void control_cwnd(struct tcp_sock *sk, const struct ack_sample *s)
 		return;
 	if (tcp_in_cwnd_reduction(sk)) {
 		recovery_prr(sk, s->acked_bytes, s->lost_bytes, s->una_advanced);
-		return;
+	} else {
+		if (s->una_advanced || sk->reordering_seen)
+			sk->cc->cong_avoid(sk, s);
+		sndbuf_expand(sk);
 	}
-	if (s->una_advanced || sk->reordering_seen)
-		sk->cc->cong_avoid(sk, s);
-	sndbuf_expand(sk);
+	pacing_update(sk);
 }
 
 /* RFC 6298 5.2, 5.3; RFC 8985 7.2: progress restarts the timer, unless RACK has armed its own. */

@@ -86,6 +86,7 @@ void tcp_cc_init(struct tcp_sock *sk)
 		sk->backoff = 0;
 	}
 	sk->cc->init(sk);
+	pacing_update(sk);
 	sndbuf_expand(sk);
 }
 

@@ -3,8 +3,7 @@
  * What a connection can tell of itself: TCP_INFO, and the rows that `ss` shows.
  *
  * struct tcp_info counts windows and queues in segments where the stack counts bytes: they are
- * divided by the current MSS, rounded up, so that "something" is never shown as nothing. The stack
- * does not pace, which Linux shows as a pacing rate of all ones.
+ * divided by the current MSS, rounded up, so that "something" is never shown as nothing.
  */
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
@@ -61,7 +60,8 @@ static void info_congestion(const struct tcp_sock *sk, struct tcp_info *info)
 	    infinite ? TCP_INFINITE_SSTHRESH : segments(sk, sk->ssthresh_bytes);
 	info->tcpi_reordering = sk->reordering_segs;
 	info->tcpi_reord_seen = sk->reordering_seen;
-	info->tcpi_pacing_rate = info->tcpi_max_pacing_rate = UINT64_MAX;
+	info->tcpi_pacing_rate = pacing_rate_shown(sk);
+	info->tcpi_max_pacing_rate = sk->max_pacing_bytes_per_s;
 }
 
 static void info_queues(const struct tcp_sock *sk, struct tcp_info *info)

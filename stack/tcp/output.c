@@ -158,6 +158,8 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	if (is_signed)
 		tcp_sign(sk->stack, &sign, &tx);
 	count_sent(sk, len, tx.gso_size ? (len + mss - 1) / mss : 1);
+	if (sk->pacing && len > 0)
+		pacing_sent(sk, len);
 	if (flags & TCP_ACK)
 		ack_sent(sk);
 	return ip_output(sk->stack, &tx);
@@ -186,6 +188,8 @@ uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss)
 	    min_u32(sk->stack->config.tso_max_bytes, 65535 - IPV4_HDR_BYTES - L4_HDR_MAX);
 	if (sk->max_window > 0)
 		limit = min_u32(limit, max_u32(sk->max_window / 2, mss));
+	if (sk->pacing)
+		limit = pacing_tso_limit(sk, mss, limit);
 	if (limit < 2 * mss || sk->urg_pending || sk->auth)
 		return mss;
 	return limit - limit % mss;
@@ -375,14 +379,15 @@ static void check_probe_timer(struct tcp_sock *sk)
 {
 	if (list_empty(&sk->rtx_queue) && tcp_has_unsent(sk) &&
 	    sk->rtx_timer_kind != RTX_TIMER_PERSIST)
-		tcp_arm_rtx_timer(sk, RTX_TIMER_PERSIST, tcp_probe_interval_us(sk));
+		tcp_arm_rtx_timer(sk, RTX_TIMER_PERSIST,
+				  pacing_delay_us(sk) + tcp_probe_interval_us(sk));
 }
 
 static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 {
 	uint32_t sent = 0;
 	int resyncs = 0;
-	while (tcp_has_unsent(sk)) {
+	while (tcp_has_unsent(sk) && !pacing_holds(sk)) {
 		uint32_t mss = tcp_current_mss(sk), before = sk->mss_cache;
 		uint32_t len = next_len(sk, mss, limits);
 		if (len > 0 && list_empty(&sk->rtx_queue)) {

@@ -497,7 +497,7 @@ void recovery_xmit(struct tcp_sock *sk)
 	struct list *node = sk->rtx_queue.next;
 	for (; sk->retrans_bytes < sk->lost_bytes && node != &sk->rtx_queue; node = node->next) {
 		struct tx_seg *seg = tx_seg_of(node);
-		if (seg->lost && !seg->retransmitted && !resend(sk, seg))
+		if (seg->lost && !seg->retransmitted && (pacing_holds(sk) || !resend(sk, seg)))
 			return;
 	}
 }

@@ -72,6 +72,7 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
 		list_init(nodes[i]);
 	sk->sndbuf_bytes = st->sysctl.tcp_wmem[1];
 	sk->rcvbuf_bytes = st->sysctl.tcp_rmem[1];
+	sk->max_pacing_bytes_per_s = UINT64_MAX;
 	ip_sk_init(sk);
 	clear_connection(sk);
 	list_add_tail(&tcp->all, &sk->all_node);

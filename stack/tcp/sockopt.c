@@ -73,6 +73,16 @@ static int set_linger(struct tcp_sock *sk, const void *val, size_t len)
 	return 0;
 }
 
+/* Bytes per second: 32 bits, or 64 where the program passes as many. */
+static int set_max_pacing_rate(struct tcp_sock *sk, int value, const void *val, size_t len)
+{
+	uint64_t rate = value == -1 ? PACING_UNLIMITED : (uint32_t)value;
+	if (len >= sizeof(rate))
+		memcpy(&rate, val, sizeof(rate));
+	pacing_set_max(sk, rate);
+	return 0;
+}
+
 static int set_socket(struct tcp_sock *sk, int name, int value, const void *val, size_t len)
 {
 	switch (name) {
@@ -90,6 +100,8 @@ static int set_socket(struct tcp_sock *sk, int name, int value, const void *val,
 		return 0;
 	case SO_LINGER:
 		return set_linger(sk, val, len);
+	case SO_MAX_PACING_RATE:
+		return set_max_pacing_rate(sk, value, val, len);
 	case SO_SNDBUF:
 		sk->sndbuf_bytes = doubled(value, sk->stack->sysctl.wmem_max, SOCK_MIN_SNDBUF);
 		sk->sndbuf_locked = true;
@@ -346,6 +358,12 @@ static int get_socket(struct tcp_sock *sk, int name, void *val, size_t *len)
 		struct linger_value l = {sk->linger_on, sk->linger_s};
 		return sockopt_give(val, len, &l, sizeof(l));
 	}
+	if (name == SO_MAX_PACING_RATE) {
+		uint64_t rate = sk->max_pacing_bytes_per_s;
+		uint32_t narrow = rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
+		return *len >= sizeof(rate) ? sockopt_give(val, len, &rate, sizeof(rate))
+					    : sockopt_give(val, len, &narrow, sizeof(narrow));
+	}
 	int err = get_socket_int(sk, name, &value);
 	return err ? err : sockopt_give(val, len, &value, sizeof(value));
 }
@@ -490,6 +508,8 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->linger2_s = listener->linger2_s;
 	child->window_clamp = listener->window_clamp;
 	child->notsent_lowat = listener->notsent_lowat;
+	child->max_pacing_bytes_per_s = listener->max_pacing_bytes_per_s;
+	child->pacing = listener->pacing;
 	child->thin_linear_timeouts = listener->thin_linear_timeouts;
 	child->user_mss = listener->user_mss;
 	child->tos = listener->tos;

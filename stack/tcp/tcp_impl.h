@@ -193,6 +193,7 @@ struct cc_ops {
 	void (*cwnd_event_idle)(struct tcp_sock *sk); /* restart after idle; may be NULL */
 	void (*loss_event)(struct tcp_sock *sk);      /* RTO; may be NULL */
 	uint32_t (*undo_cwnd)(struct tcp_sock *sk);
+	bool sets_pacing_rate; /* by pacing_set_rate(): else it follows from cwnd */
 };
 const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
 /* TCP_CONGESTION: -ENOENT for an unknown name. May be called at any time. */
@@ -252,6 +253,8 @@ struct tcp_sock {
 	int32_t linger2_s; /* TCP_LINGER2 */
 	uint32_t window_clamp;
 	uint32_t notsent_lowat;
+	uint64_t max_pacing_bytes_per_s; /* SO_MAX_PACING_RATE */
+	bool pacing;			 /* is to be paced at all; once set it stays */
 	uint16_t user_mss;
 	uint8_t tos, ttl;		     /* ttl 0: default */
 	uint8_t pmtudisc;		     /* IP_MTU_DISCOVER */
@@ -342,7 +345,9 @@ struct tcp_sock {
 
 	/* --- timers: one for RTO, persist and the loss probe (never two at once), as Linux */
 	struct timer rtx_timer, delack_timer, keepalive_timer;
-	uint8_t rtx_timer_kind; /* enum tcp_timer_kind */
+	struct timer pacing_timer;
+	uint64_t pacing_bytes_per_s, next_send_ns; /* pacing.c */
+	uint8_t rtx_timer_kind;			   /* enum tcp_timer_kind */
 	uint8_t retransmits, probes_out, keepalive_probes_out;
 	uint64_t first_retrans_us; /* when the oldest unacknowledged byte first timed out */
 	uint64_t probes_start_us;  /* of this run of zero-window probes; 0: none */

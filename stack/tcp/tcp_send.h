@@ -178,6 +178,18 @@ void rate_seg_delivered(struct tcp_sock *sk, const struct tx_seg *seg, struct ac
 void rate_sample(struct tcp_sock *sk, struct ack_sample *s);
 void rate_check_app_limited(struct tcp_sock *sk);
 
+/* --- pacing.c */
+#define PACING_UNLIMITED UINT64_MAX
+void pacing_init(struct tcp_sock *sk);
+void pacing_update(struct tcp_sock *sk);
+void pacing_set_rate(struct tcp_sock *sk, uint64_t bytes_per_s);
+void pacing_set_max(struct tcp_sock *sk, uint64_t bytes_per_s);
+uint64_t pacing_rate_shown(const struct tcp_sock *sk);
+void pacing_sent(struct tcp_sock *sk, uint32_t len);
+uint64_t pacing_delay_us(const struct tcp_sock *sk);
+bool pacing_holds(struct tcp_sock *sk);
+uint32_t pacing_tso_limit(const struct tcp_sock *sk, uint32_t mss, uint32_t limit);
+
 /* --- chrono.c */
 enum chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED };
 void chrono_start(struct tcp_sock *sk, enum chrono what);

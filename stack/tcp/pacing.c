@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pacing: data leaves at a rate instead of as fast as the windows allow.
+ *
+ * Theory of operation
+ *   - Only connections with SO_MAX_PACING_RATE, or whose congestion control asks for it, are paced
+ *     (sk->pacing); the others carry no timer and are not looked at.
+ *   - The rate is the congestion control's own, or as in Linux cwnd per round trip and a bit more:
+ *     twice that while slow start has far to go, 1.2 times afterwards (tcp_pacing_ss_ratio,
+ *     tcp_pacing_ca_ratio). It never exceeds the program's maximum.
+ *   - next_send_ns is when the next data may leave. What leaves moves it on by the time it takes at
+ *     the rate. Who comes late, because the timer ticks in milliseconds, may make up for one tick:
+ *     so the average is the rate, and a burst is about a millisecond of it, as is what is handed to
+ *     the link at once.
+ *   - Neither the first ten segments of a connection nor probes and the RTO's one segment wait, but
+ *     all are charged. Everything else asks pacing_holds(), which sets the timer.
+ */
+#include "stack/tcp/tcp_send.h"
+
+#define UNPACED_SEGS 10
+#define MIN_TSO_SEGS 2u
+#define NS_PER_US 1000ull
+#define NS_PER_S 1000000000ull
+#define MAKE_UP_NS (TIMER_TICK_US * NS_PER_US)
+
+static uint64_t now_ns(const struct tcp_sock *sk)
+{
+	return sk->stack->now_us * NS_PER_US;
+}
+
+/* What cwnd makes of the round trip time, as Linux's tcp_update_pacing_rate(). */
+static uint64_t rate_of_cwnd(const struct tcp_sock *sk)
+{
+	const struct sysctls *ctl = &sk->stack->sysctl;
+	bool slow_start = sk->cwnd_bytes < sk->ssthresh_bytes / 2;
+	uint32_t percent = slow_start ? ctl->tcp_pacing_ss_ratio : ctl->tcp_pacing_ca_ratio;
+	uint64_t window = max_u32(sk->cwnd_bytes, sk->snd_nxt - sk->snd_una);
+	if (sk->srtt_us == 0)
+		return PACING_UNLIMITED;
+	return window * percent * 10000 / sk->srtt_us;
+}
+
+static uint64_t at_most(uint64_t rate, uint64_t max)
+{
+	return rate < max ? rate : max;
+}
+
+/* After cwnd or the round trip time has changed. */
+void pacing_update(struct tcp_sock *sk)
+{
+	if (sk->pacing && !(sk->cc && sk->cc->sets_pacing_rate))
+		pacing_set_rate(sk, rate_of_cwnd(sk));
+}
+
+void pacing_set_rate(struct tcp_sock *sk, uint64_t bytes_per_s)
+{
+	sk->pacing_bytes_per_s = at_most(bytes_per_s, sk->max_pacing_bytes_per_s);
+}
+
+/* For TCP_INFO: what it is, or what it would be. */
+uint64_t pacing_rate_shown(const struct tcp_sock *sk)
+{
+	if (sk->pacing && sk->pacing_bytes_per_s)
+		return sk->pacing_bytes_per_s;
+	return at_most(rate_of_cwnd(sk), sk->max_pacing_bytes_per_s);
+}
+
+/* SO_MAX_PACING_RATE: holds at once, also for what is waiting. */
+void pacing_set_max(struct tcp_sock *sk, uint64_t bytes_per_s)
+{
+	sk->max_pacing_bytes_per_s = bytes_per_s;
+	if (bytes_per_s != PACING_UNLIMITED)
+		sk->pacing = true;
+	if (!sk->pacing || !tcp_state_sends(sk))
+		return;
+	pacing_update(sk);
+	pacing_set_rate(sk, sk->pacing_bytes_per_s);
+	if (timer_armed(&sk->pacing_timer)) {
+		timer_cancel(&sk->stack->wheel, &sk->pacing_timer);
+		sk->next_send_ns = now_ns(sk);
+		tcp_want_flush(sk);
+	}
+}
+
+/* A rate of nothing is no rate, as in Linux. */
+static bool is_rate(uint64_t bytes_per_s)
+{
+	return bytes_per_s != 0 && bytes_per_s != PACING_UNLIMITED;
+}
+
+/* `len` bytes have just left. */
+void pacing_sent(struct tcp_sock *sk, uint32_t len)
+{
+	uint64_t now = now_ns(sk);
+	if (sk->next_send_ns + MAKE_UP_NS < now)
+		sk->next_send_ns = now - MAKE_UP_NS;
+	if (is_rate(sk->pacing_bytes_per_s) && sk->data_segs_out >= UNPACED_SEGS)
+		sk->next_send_ns += len * NS_PER_S / sk->pacing_bytes_per_s;
+}
+
+uint64_t pacing_delay_us(const struct tcp_sock *sk)
+{
+	uint64_t now = now_ns(sk);
+	if (!sk->pacing || sk->next_send_ns <= now)
+		return 0;
+	return (sk->next_send_ns - now + NS_PER_US - 1) / NS_PER_US;
+}
+
+/* True: nothing may leave now, and the timer is set. */
+bool pacing_holds(struct tcp_sock *sk)
+{
+	uint64_t delay = pacing_delay_us(sk);
+	if (delay == 0)
+		return false;
+	if (!timer_armed(&sk->pacing_timer))
+		timer_set(&sk->stack->wheel, &sk->pacing_timer, sk->stack->now_us + delay);
+	return true;
+}
+
+/* Of what the link could take at once: about a millisecond's worth. */
+uint32_t pacing_tso_limit(const struct tcp_sock *sk, uint32_t mss, uint32_t limit)
+{
+	uint64_t burst = sk->pacing_bytes_per_s / 1024;
+	if (!is_rate(sk->pacing_bytes_per_s) || burst >= limit)
+		return limit;
+	return min_u32(max_u32((uint32_t)burst, MIN_TSO_SEGS * mss), limit);
+}
+
+static void pacing_timer_fired(struct timer *t, void *ctx)
+{
+	struct tcp_sock *sk = container_of(t, struct tcp_sock, pacing_timer);
+	(void)ctx;
+	tcp_want_flush(sk);
+}
+
+void pacing_init(struct tcp_sock *sk)
+{
+	timer_init(&sk->pacing_timer, pacing_timer_fired);
+}
