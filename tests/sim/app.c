@@ -4,6 +4,7 @@
  * reads at its own pace, half-closes when it has sent all, closes when it has read the peer's
  * end, or resets in the middle.
  */
+#include <asm/socket.h>
 #include <errno.h>
 
 #include "stack/base/snmp.h"
@@ -13,6 +14,12 @@ uint8_t app_byte(const struct sim *sim, unsigned index, bool from_server, uint64
 {
 	uint64_t x = (offset + 1) * 0x9e3779b97f4a7c15ull ^ sim->seed ^ index << 8 ^ from_server;
 	return (uint8_t)(x >> 32 ^ x >> 13);
+}
+
+static void set_pacing(const struct app *a, struct tcp_sock *sk)
+{
+	if (a->pacing)
+		tcp_setsockopt(sk, 1, SO_MAX_PACING_RATE, &a->pacing, sizeof(a->pacing));
 }
 
 void app_start_listening(struct sim *sim)
@@ -28,8 +35,10 @@ void app_start_listening(struct sim *sim)
 		if (err)
 			sim_fail(sim, "listen: %d", err);
 		sim->listener[i] = l;
-		if (l)
-			tcp_set_user(l, &sim->listener[i]);
+		if (!l)
+			continue;
+		tcp_set_user(l, &sim->listener[i]);
+		set_pacing(&sim->server[i], l);
 	}
 }
 
@@ -44,6 +53,7 @@ static void start_client(struct sim *sim, struct app *a)
 	}
 	if (a->nodelay)
 		tcp_setsockopt(a->sk, 6, TCP_NODELAY, &one, sizeof(one));
+	set_pacing(a, a->sk);
 	err = tcp_connect(a->sk, &to);
 	if (err)
 		sim_fail(sim, "connect: %d", err);

@@ -53,6 +53,7 @@ static void draw_app(struct sim *sim, struct app *a, unsigned index, bool is_ser
 	a->read_chunk = ONE_OF(sim, 1 << 20, 1 << 20, 4096, 700);
 	a->read_every_us = ONE_OF(sim, 0, 0, 0, 1000, 20000);
 	a->nodelay = sim_pick(sim, 3) == 0;
+	a->pacing = ONE_OF(sim, 0, 0, 0, 20000, 2000000);
 	a->stall_at = sim_pick(sim, 6) ? UINT64_MAX : sim_pick(sim, 40000);
 	a->stall_us = ONE_OF(sim, 300000, 3000000, 30000000);
 	a->abort_at = a->close_early_at = UINT64_MAX;

@@ -39,6 +39,7 @@ struct app {
 	uint32_t read_chunk;	     /* bytes taken per read, */
 	uint64_t read_every_us;	     /* at most so often (0: at once) */
 	uint64_t next_read_us;
+	uint32_t pacing;	 /* SO_MAX_PACING_RATE; 0: none */
 	uint64_t close_early_at; /* close() after so many received, unread or not; UINT64_MAX */
 	bool nodelay, fin_sent, eof, done, connected, aborted, closed_early;
 	uint64_t stall_at, stall_us; /* stops reading for so long after so many received */
