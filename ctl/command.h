@@ -76,6 +76,7 @@ int cmd_link(const struct ctl *ctl, int argc, char **argv);
 int cmd_neigh(const struct ctl *ctl, int argc, char **argv);
 int cmd_nstat(const struct ctl *ctl, int argc, char **argv);
 int cmd_route(const struct ctl *ctl, int argc, char **argv);
+int cmd_rules(const struct ctl *ctl, int argc, char **argv);
 int cmd_ss(const struct ctl *ctl, int argc, char **argv);
 int cmd_status(const struct ctl *ctl, int argc, char **argv);
 int cmd_sysctl(const struct ctl *ctl, int argc, char **argv);

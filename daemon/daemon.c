@@ -30,12 +30,13 @@
 
 static const char *const counter_names[DAEMON_COUNTER_MAX] = {
 #define NAME(counter) [counter] = #counter
-    NAME(XtcpdRpcRequests),    NAME(XtcpdRpcBad),	    NAME(XtcpdRpcTimeouts),
-    NAME(XtcpdRpcRefused),     NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
-    NAME(XtcpdSocketsOpened),  NAME(XtcpdSocketsClosed),    NAME(XtcpdAcceptsPushed),
-    NAME(XtcpdAcceptsUntaken), NAME(XtcpdAcceptsHeld),	    NAME(XtcpdLinkReads),
-    NAME(XtcpdLinkNoBuffer),   NAME(XtcpdLinkBadFrame),	    NAME(XtcpdLinkWriteErrors),
-    NAME(XtcpdWakeups),	       NAME(XtcpdControlRequests),  NAME(XtcpdControlErrors),
+    NAME(XtcpdRpcRequests),	NAME(XtcpdRpcBad),	     NAME(XtcpdRpcTimeouts),
+    NAME(XtcpdRpcRefused),	NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
+    NAME(XtcpdShimLeft),	NAME(XtcpdSocketsOpened),    NAME(XtcpdSocketsClosed),
+    NAME(XtcpdAcceptsPushed),	NAME(XtcpdAcceptsUntaken),   NAME(XtcpdAcceptsHeld),
+    NAME(XtcpdLinkReads),	NAME(XtcpdLinkNoBuffer),     NAME(XtcpdLinkBadFrame),
+    NAME(XtcpdLinkWriteErrors), NAME(XtcpdWakeups),	     NAME(XtcpdControlRequests),
+    NAME(XtcpdControlErrors),
 #undef NAME
 };
 

@@ -31,6 +31,7 @@ enum daemon_counter {
 	XtcpdRpcRefused,       /* over a limit, or not allowed */
 	XtcpdRpcUnknownSocket, /* a request about a descriptor that is not ours */
 	XtcpdShimRefused,      /* RPC_REFUSED: calls the shim did not support */
+	XtcpdShimLeft,	       /* RPC_FELL: sockets that rules left to the kernel */
 	XtcpdSocketsOpened,
 	XtcpdSocketsClosed,
 	XtcpdAcceptsPushed,

@@ -18,6 +18,7 @@
 #include "daemon/address.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/kept_options.h"
 #include "daemon/linger.h"
 #include "daemon/log.h"
 #include "daemon/rpc_record.h"
@@ -86,6 +87,8 @@ static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 		return -ENOTCONN; /* its own program went meanwhile */
 	local = tcp_local(xs->sk);
 	reply->addr = to_sockaddr_in(&local);
+	if (!err)
+		kept_options_drop(&xs->kept);
 	return err;
 }
 
@@ -121,6 +124,12 @@ static int do_unlisten(struct rpc_call *call, struct xsocket *xs, struct rpc_rep
 	return 0;
 }
 
+/* Neither bound nor anything else: its program may still leave it to the kernel. */
+static bool undecided(const struct xsocket *xs)
+{
+	return xs->state == XS_ATTACHED && tcp_local(xs->sk).port == 0;
+}
+
 static int do_setsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
 {
 	const struct rpc_request *req = call->req;
@@ -130,7 +139,25 @@ static int do_setsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_r
 		pump_collect(xs);
 	if (!xs->sk)
 		return 0;
-	return tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
+	int err = tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
+	if (!err && req->flags & RPC_FLAG_KEEP && undecided(xs))
+		err =
+		    kept_options_put(&xs->kept, req->level, req->name, req->value, req->value_len);
+	return err;
+}
+
+static int do_options(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	struct sock_addr local = tcp_local(xs->sk);
+	unsigned next;
+
+	if (call->req->arg < 0)
+		return -EINVAL;
+	reply->addr = to_sockaddr_in(&local);
+	reply->value_len = (uint32_t)kept_options_get(xs->kept, (unsigned)call->req->arg,
+						      reply->value, RPC_VALUE_MAX, &next);
+	reply->arg = (int32_t)next;
+	return 0;
 }
 
 static int do_getsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
@@ -215,6 +242,7 @@ static handler_fn *const handlers[RPC_TYPE_MAX] = {
     [RPC_DISCONNECT] = do_disconnect,
     [RPC_OUTQ] = do_outq,
     [RPC_REFUSED] = do_refused,
+    [RPC_OPTIONS] = do_options,
 };
 
 /* --- requests about a socket that has ended: F is still open and may ask what became of it */
@@ -255,7 +283,7 @@ static bool wants_reply(const struct rpc_request *req)
 {
 	if (req->type == RPC_SETSOCKOPT)
 		return req->flags & RPC_FLAG_REPLY;
-	return req->type != RPC_REFUSED;
+	return req->type != RPC_REFUSED && req->type != RPC_FELL;
 }
 
 static void send_reply(struct rpc_call *call, struct rpc_reply *reply, int err)
@@ -294,6 +322,10 @@ bool rpc_request_run(struct rpc_call *call)
 	daemon_count(call->d, XtcpdRpcRequests);
 	if (type == RPC_LINGER)
 		return linger(call, xs);
+	if (type == RPC_FELL) {
+		daemon_count(call->d, XtcpdShimLeft);
+		return false;
+	}
 	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
 	send_reply(call, &reply, err);
 	if (type == RPC_DISCONNECT && xs && xs->sk)

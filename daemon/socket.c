@@ -24,6 +24,7 @@
 #include "daemon/address.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/kept_options.h"
 #include "daemon/linger.h"
 #include "daemon/log.h"
 #include "rpc/rpc.h"
@@ -158,6 +159,7 @@ static void xsocket_end(struct xsocket *xs)
 	int fd = xs->source.fd;
 
 	xs->sk = NULL;
+	kept_options_drop(&xs->kept);
 	linger_end(xs);
 	accept_taken(xs); /* off its listener's list */
 	if (xs->state == XS_LISTENING)
@@ -216,6 +218,7 @@ void xsocket_connect(struct xsocket *xs, const struct rpc_request *req)
 	struct sock_addr remote = from_sockaddr_in(&req->addr);
 	int err = req->addr.sin_family == AF_INET ? tcp_connect(xs->sk, &remote) : -EAFNOSUPPORT;
 
+	kept_options_drop(&xs->kept);
 	xs->pad_left += req->pad_bytes;
 	if (err < 0)
 		xsocket_fail(xs, -err);

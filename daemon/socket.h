@@ -23,6 +23,7 @@
 #include "stack/tcp/tcp.h"
 
 struct daemon;
+struct kept_options;
 struct lingerer;
 struct user_account;
 
@@ -81,7 +82,8 @@ struct xsocket {
 	struct list untaken_node;
 	uint64_t untaken_until_us; /* a hang-up before this: it was never taken (accept_push.c) */
 
-	struct lingerer *linger; /* close() waits for the FIN's ACK */
+	struct kept_options *kept; /* while it may be left to the kernel */
+	struct lingerer *linger;   /* close() waits for the FIN's ACK */
 };
 
 /* --- socket.c: life cycle */

@@ -77,11 +77,17 @@ enum rpc_type {
 			when somebody else holds F */
 	RPC_OUTQ,    /* SIOCOUTQ. Reply: arg = bytes written and not acknowledged */
 	RPC_REFUSED, /* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
+	RPC_OPTIONS, /* the options kept (RPC_FLAG_KEEP), from the arg-th on. Reply: value, a row of
+			struct rpc_option; arg, where to go on, 0 at the end; addr, the local
+			address, port 0 while it has none */
+	RPC_FELL,    /* a rule left a socket to the kernel: addr, arg (enum rule_use), value: which
+			rule. The descriptor is the connection itself. No reply */
 	RPC_TYPE_MAX
 };
 
 enum {
 	RPC_FLAG_REPLY = 1, /* SETSOCKOPT: wait for the result */
+	RPC_FLAG_KEEP = 2,  /* SETSOCKOPT: note it, the socket may be left to the kernel */
 };
 
 struct rpc_request {
@@ -107,6 +113,12 @@ struct rpc_reply {
 	uint32_t reserved;
 	struct sockaddr_in addr;
 	uint8_t value[RPC_VALUE_MAX];
+};
+
+/* An option in the value of RPC_OPTIONS' reply; len bytes of its value follow. */
+struct rpc_option {
+	int32_t level, name;
+	uint32_t len;
 };
 
 /* Pushed down a listener's stream, with one descriptor. */

@@ -2,6 +2,7 @@
 /* bind() and listen(): xtcpd decides, and the program waits for its answer. */
 #include <errno.h>
 
+#include "shim/fall.h"
 #include "shim/shim.h"
 
 #define ADDRESS_MAX                                                                                \
@@ -12,6 +13,7 @@ EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct rpc_request req;
 	struct rpc_reply reply;
+	int rc;
 	if (!f_is_ours(fd))
 		return real.bind(fd, addr, len);
 	if (len > ADDRESS_MAX)
@@ -22,6 +24,8 @@ EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (len < sizeof(req.addr))
 		return fail(EINVAL);
 	req.addr_len = len;
+	if (f_state_of(fd) == F_NONE && f_falls(fd, RULE_BIND, &req.addr, &rc))
+		return rc < 0 ? -1 : real.bind(fd, addr, len);
 	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
 }
 
@@ -33,11 +37,15 @@ EXPORT int listen(int fd, int backlog)
 	if (!f_is_ours(fd))
 		return real.listen(fd, backlog);
 	enum f_state state = f_state_of(fd);
+	struct sockaddr_in any = {.sin_family = AF_INET};
 	struct rpc_name name;
+	int rc;
 	if (state == F_CONNECTING || state == F_CONNECTED || f_accepted_name(fd, &name))
 		return fail(EINVAL);
 	if (state == F_FAILED && !f_renew(fd))
 		return -1;
+	if (state == F_NONE && f_falls(fd, RULE_BIND, &any, &rc))
+		return rc < 0 ? -1 : real.listen(fd, backlog);
 	rpc_init(&req, RPC_LISTEN);
 	req.arg = backlog;
 	if (!xtcpd_attach(fd))

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "shim/fall.h"
 #include "shim/shim.h"
 
 /* --- what has become of a connect() */
@@ -116,6 +117,7 @@ static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sockaddr_in to;
 	struct rpc_name name;
+	int rc;
 	memset(&to, 0, sizeof(to));
 	if (!copy_in(&to, addr, len < sizeof(to) ? len : sizeof(to)))
 		return fail(EFAULT);
@@ -141,6 +143,8 @@ static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 		return fail(EINVAL);
 	if (to.sin_family != AF_INET)
 		return fail(EAFNOSUPPORT);
+	if (f_state_of(fd) == F_NONE && f_falls(fd, RULE_CONNECT, &to, &rc))
+		return rc < 0 ? -1 : real.connect(fd, addr, len);
 	return is_nobodys(&to) ? fail(ENETUNREACH) : start(fd, &to);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "shim/fall.h"
 #include "shim/shim.h"
 
 #define F_SNDBUF_MAX 106496 /* half of the kernel's own default: it doubles what is asked for */
@@ -103,6 +104,8 @@ static int set_at_xtcpd(int fd, struct rpc_request *req, bool wait)
 	struct rpc_reply reply;
 	if (wait)
 		req->flags |= RPC_FLAG_REPLY;
+	if (rules_may_leave())
+		req->flags |= RPC_FLAG_KEEP;
 	return xtcpd_ask(fd, req, wait ? &reply : NULL) ? 0 : -1;
 }
 

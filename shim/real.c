@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/fall.h"
 #include "shim/shim.h"
 
 static int raw_socket(int domain, int type, int protocol)
@@ -181,7 +182,8 @@ static void look_up(void *entry, const char *name)
 
 static void read_environment(void)
 {
-	const char *path = getenv(RPC_ENV_SOCKET), *fallback = getenv("XTCP_FALLBACK");
+	const char *path = secure_getenv(RPC_ENV_SOCKET);
+	const char *fallback = secure_getenv("XTCP_FALLBACK");
 	if (path && *path && strlen(path) < sizeof(xtcpd_path))
 		memcpy(xtcpd_path, path, strlen(path) + 1);
 	fallback_to_kernel = fallback && strcmp(fallback, "kernel") == 0;
@@ -221,4 +223,5 @@ __attribute__((constructor)) static void shim_init(void)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		look_up(all[i].entry, all[i].name);
 	read_environment();
+	rules_load();
 }

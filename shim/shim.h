@@ -95,6 +95,8 @@ bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply);
 /* The same, left open for the answer to come later; -1 with errno. */
 int xtcpd_ask_open(int fd, struct rpc_request *req);
 bool xtcpd_answer(int q, struct rpc_reply *reply);
+/* Tells xtcpd something about this process, if that can be done at once. Keeps errno. */
+void xtcpd_tell(struct rpc_request *req);
 /* The socket's error, which this clears (SO_ERROR); 0 if there is none. */
 int xtcpd_take_error(int fd);
 

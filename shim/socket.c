@@ -2,6 +2,7 @@
 /* socket(): AF_INET streams are ours; everything else is the kernel's, its errors included. */
 #include <errno.h>
 
+#include "shim/fall.h"
 #include "shim/shim.h"
 
 #define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -11,6 +12,8 @@ EXPORT int socket(int domain, int type, int protocol)
 {
 	bool stream = (type & TYPE_MASK) == SOCK_STREAM;
 	int flags = type & ~TYPE_MASK;
+	if (rules_leave_all())
+		return real.socket(domain, type, protocol);
 	/* There is no IPv6 here yet: so that programs fall back to IPv4. */
 	if (domain == AF_INET6 && stream && (protocol == 0 || protocol == IPPROTO_TCP) &&
 	    !fallback_to_kernel)
@@ -21,6 +24,8 @@ EXPORT int socket(int domain, int type, int protocol)
 		return fail(EPROTONOSUPPORT);
 	if ((protocol != 0 && protocol != IPPROTO_TCP) || flags & ~FLAGS)
 		return real.socket(domain, type, protocol);
+	if (!rules_usable())
+		return -1;
 	if (xtcpd_present())
 		return f_create(flags);
 	if (fallback_to_kernel)

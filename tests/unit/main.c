@@ -10,8 +10,8 @@ static Suite *(*const suites[])(void) = {
     fuzz_suite,	   config_suite,  daemon_suite,	    link_suite,	    sockets_suite,    listen_suite,
     segment_suite, bind_suite,	  syncookies_suite, timewait_suite, sockopt_suite,    connect_suite,
     close_suite,   receive_suite, output_suite,	    recovery_suite, frto_suite,	      lossy_suite,
-    timers_suite,  cc_suite,	  sysctl_suite,	    tunables_suite, rate_suite,	      pacing_suite,
-    control_suite, md5_suite,	  impair_suite,
+    timers_suite,  cc_suite,	  sysctl_suite,	    rules_suite,    tunables_suite,   rate_suite,
+    pacing_suite,  control_suite, md5_suite,	    impair_suite,
 };
 
 int main(void)

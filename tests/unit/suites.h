@@ -35,6 +35,7 @@ Suite *lossy_suite(void);
 Suite *timers_suite(void);
 Suite *cc_suite(void);
 Suite *sysctl_suite(void);
+Suite *rules_suite(void);
 Suite *tunables_suite(void);
 Suite *control_suite(void);
 Suite *impair_suite(void);
