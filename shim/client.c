@@ -57,12 +57,13 @@ static int connect_patiently(int fd, const struct sockaddr_un *un, socklen_t len
 	}
 }
 
-/* One line, and only once in a process: what was tried, and what to do. */
+/* One line, and only once in a process: what was tried, and what to do. Not into a connection:
+ * under inetd that is what standard error is. */
 static void complain(int err)
 {
 	static _Atomic bool done;
 	char line[400], *p = line;
-	if (atomic_exchange(&done, true))
+	if (f_is_ours(STDERR_FILENO) || atomic_exchange(&done, true))
 		return;
 	const char *parts[] = {"xtcp: no daemon at ", xtcpd_path, ": ", strerrordesc_np(err),
 			       fallback_to_kernel

@@ -54,3 +54,18 @@ start_peer fallback env XTCP_FALLBACK=kernel XTCP_SOCKET="$path" LD_PRELOAD="$BU
 wait_kernel_port 8000
 equal "fallback" "$(peer curl -sS --max-time 10 http://127.0.0.1:8000/)" "fallen back"
 contains "it says so" "$(cat "$tmp/fallback.log")" "$path.*kernel|kernel.*$path"
+
+# Nobody's line goes into a connection, which is what standard error is under inetd.
+start_peer sink nc -l -N "$kernel" 9001
+sink=$pid
+wait_kernel_port 9001
+cat >"$tmp/stderr.py" <<'PY'
+import os, socket, subprocess, sys
+connection = socket.create_connection((sys.argv[1], 9001))
+subprocess.run([sys.executable, sys.argv[3]], stderr=connection, check=True,
+               env={**os.environ, "XTCP_SOCKET": sys.argv[2]})
+connection.sendall(b"and no more\n")
+PY
+equal "errno" "$(run "$python" "$tmp/stderr.py" "$kernel" "$path" "$tmp/try.py")" "ENETDOWN"
+wait_end "$sink" 10
+equal "what the other side got" "$(cat "$tmp/sink.log")" "and no more"
