@@ -19,6 +19,7 @@ kernel=10.77.0.1 # the kernel's side of the TAP
 tmp=$(mktemp -d /tmp/xtcp-e2e.XXXXXX)
 chmod 755 "$tmp" # servers drop their privileges
 started=()
+made=() # directories outside $tmp that a scenario had to make: removed at the end
 log_shown=
 
 lab()
@@ -164,6 +165,9 @@ clear_up()
 		echo "$scenario: the laboratory is still there" >&2
 		status=1
 	fi
+	for p in "${made[@]}"; do
+		rmdir "$p" 2>/dev/null
+	done
 	rm -rf "$tmp"
 	exit "$status"
 }

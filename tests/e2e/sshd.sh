@@ -6,21 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 
 [ "$(id -u)" -eq 0 ] || skip "sshd needs root"
-made_run_sshd=
 if [ ! -d /run/sshd ]; then
 	mkdir -m 755 /run/sshd # where sshd's unprivileged part lives; its service makes it
-	made_run_sshd=1
+	made+=(/run/sshd)
 fi
-leave_sshd()
-{
-	local status=$?
-	if [ -n "$made_run_sshd" ]; then
-		rmdir /run/sshd 2>/dev/null || true
-	fi
-	(exit $status)
-	clear_up
-}
-trap leave_sshd EXIT
 
 lab up
 ssh-keygen -q -t ed25519 -N '' -f "$tmp/host_key"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # program: nginx, binary upgrade
 # package: nginx
-# exercised: USR2 under load, with `env LD_PRELOAD; env XTCP_SOCKET;` in its configuration: the new master inherits the listening descriptor over exec, both serve, the old one is wound up (WINCH, QUIT), and no request fails; then the same again
+# exercised: USR2 under load: the new master inherits the listening descriptor over exec, both serve, the old one is wound up (WINCH, QUIT), and no request fails; then the same again
+# needs: `env LD_PRELOAD; env XTCP_SOCKET;`: the new binary gets a clean environment
 cd "$(dirname "$0")/../../.." && . tests/e2e/programs/common.inc
 
 lab up
