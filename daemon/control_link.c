@@ -29,9 +29,9 @@ static json_t *offloads(const struct stack_config *config, const struct link *li
 	json_t *object = json_object();
 
 	control_set(object, "tx_checksum", json_boolean(config->tx_csum_offload));
-	control_set(object, "rx_checksum", json_boolean(link->offload));
+	control_set(object, "rx_checksum", json_boolean(link->rx_offload));
 	control_set(object, "tcp_segmentation", json_boolean(config->tso_max_bytes != 0));
-	control_set(object, "receive_segments", json_boolean(link->offload));
+	control_set(object, "receive_segments", json_boolean(link->rx_offload));
 	control_set_u64(object, "tso_max_bytes", config->tso_max_bytes);
 	return object;
 }

@@ -83,8 +83,8 @@ static int make_stack(struct daemon *d)
 	struct stack_config config = {
 	    .mac = d->config.mac,
 	    .mtu_bytes = d->config.mtu_bytes,
-	    .tso_max_bytes = d->link.offload ? TSO_MAX_BYTES : 0,
-	    .tx_csum_offload = d->link.offload,
+	    .tso_max_bytes = d->link.tx_offload ? TSO_MAX_BYTES : 0,
+	    .tx_csum_offload = d->link.tx_offload,
 	    .pkt_limit_bytes = PKT_LIMIT_BYTES,
 	};
 

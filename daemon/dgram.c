@@ -8,7 +8,7 @@
  * which there is nobody is lost, as on a cable without a carrier, after one attempt to connect
  * anew. A peer that is slow to read (the kernel queues net.unix.max_dgram_qlen datagrams) makes
  * frames wait in a bounded queue, as they would in a device's. No checksum and no segmentation is
- * left to the other side: it may be anybody.
+ * left to the other side, which may be anybody: large segments are cut here, as a NIC would.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@
 #include "daemon/log.h"
 #include "daemon/parse.h"
 #include "daemon/unix_listen.h"
+#include "stack/link/impair.h"
 
 #define WAITING_MAX 1000 /* frames, as a device's txqueuelen */
 
@@ -73,6 +74,7 @@ static int dgram_open(struct link *link, const struct config *config)
 	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return dgram_error(fd, "frames at", path, errno);
 	link->source.fd = fd;
+	link->tx_offload = true;
 	link->peer_path = config->link_peer_path;
 	snprintf(link->name, sizeof(link->name), "%s", config->link_name);
 	if (!connect_peer(fd, link->peer_path) && errno != ENOENT && errno != ECONNREFUSED) {
@@ -117,19 +119,22 @@ static int send_frame(struct link *link, const struct iovec *iov, int iovcnt)
 	return err;
 }
 
-static bool wait_for_room(struct daemon *d, const struct frame_out *f)
+static bool wait_for_room(struct daemon *d, const struct iovec *iov, int iovcnt)
 {
 	struct link *link = &d->link;
+	size_t len = 0;
 
 	if (link->waiting_count == WAITING_MAX)
 		return false;
-	struct waiting_frame *w = malloc(sizeof(*w) + f->len);
+	for (int i = 0; i < iovcnt; i++)
+		len += iov[i].iov_len;
+	struct waiting_frame *w = malloc(sizeof(*w) + len);
 	if (!w)
 		return false;
 	w->len = 0;
-	for (int i = 0; i < f->iovcnt; i++) {
-		memcpy(w->bytes + w->len, f->iov[i].iov_base, f->iov[i].iov_len);
-		w->len += f->iov[i].iov_len;
+	for (int i = 0; i < iovcnt; i++) {
+		memcpy(w->bytes + w->len, iov[i].iov_base, iov[i].iov_len);
+		w->len += iov[i].iov_len;
 	}
 	list_init(&w->node);
 	list_add_tail(&link->waiting, &w->node);
@@ -138,12 +143,29 @@ static bool wait_for_room(struct daemon *d, const struct frame_out *f)
 	return true;
 }
 
-static bool dgram_transmit(struct daemon *d, const struct frame_out *f)
+static bool send_or_wait(struct daemon *d, const struct iovec *iov, int iovcnt)
 {
 	if (d->link.waiting_count)
-		return wait_for_room(d, f);
-	int err = send_frame(&d->link, f->iov, f->iovcnt);
-	return err == EAGAIN ? wait_for_room(d, f) : err == 0;
+		return wait_for_room(d, iov, iovcnt);
+	int err = send_frame(&d->link, iov, iovcnt);
+	return err == EAGAIN ? wait_for_room(d, iov, iovcnt) : err == 0;
+}
+
+/* A piece of a large segment; one that is lost is counted here. */
+static void send_piece(void *ctx, const uint8_t *frame, size_t len)
+{
+	struct daemon *d = ctx;
+	struct iovec iov = {(void *)frame, len};
+
+	if (!send_or_wait(d, &iov, 1))
+		daemon_count(d, XtcpdLinkWriteErrors);
+}
+
+static bool dgram_transmit(struct daemon *d, const struct frame_out *f)
+{
+	if (f->gso_size || f->csum_partial)
+		return frame_segment(f, send_piece, d);
+	return send_or_wait(d, f->iov, f->iovcnt);
 }
 
 static void send_waiting(struct daemon *d)

@@ -38,7 +38,8 @@ struct link {
 	const struct link_ops *ops;
 	struct loop_source source;
 	char name[IFNAMSIZ];
-	bool offload;	       /* TSO and checksums are left to the other side */
+	bool tx_offload;       /* large segments and checksums are left to the link */
+	bool rx_offload;       /* ... and come from it */
 	struct pkt *standby;   /* the large buffer the next frame is read into */
 	const char *peer_path; /* dgram.c: where frames go; the configuration's */
 	struct list waiting;   /* dgram.c: frames the other side had no room for */

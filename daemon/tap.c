@@ -69,7 +69,7 @@ static int open_device(struct link *link, const struct config *config)
 	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)offload) < 0)
 		goto fail;
 	memcpy(link->name, ifr.ifr_name, sizeof(link->name));
-	link->offload = config->segmentation_offload;
+	link->tx_offload = link->rx_offload = config->segmentation_offload;
 	link->source.fd = fd;
 	return 0;
 fail:

@@ -5,6 +5,7 @@
  * struct tcp_info counts windows and queues in segments where the stack counts bytes: they are
  * divided by the current MSS, rounded up, so that "something" is never shown as nothing.
  */
+#include "stack/tcp/sockopt.h"
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
 
@@ -118,6 +119,25 @@ void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info)
 	info_queues(sk, info);
 	info_totals(sk, info);
 	info_rates(sk, info);
+}
+
+enum { /* linux/sock_diag.h: SK_MEMINFO_... */
+       MEMINFO_RMEM_ALLOC,
+       MEMINFO_RCVBUF,
+       MEMINFO_WMEM_ALLOC,
+       MEMINFO_SNDBUF,
+       MEMINFO_FWD_ALLOC,
+       MEMINFO_WMEM_QUEUED,
+};
+
+/* What is sent is handed to the link at once, and memory is not set aside for later. */
+void tcp_get_meminfo(const struct tcp_sock *sk, uint32_t vars[TCP_MEMINFO_VARS])
+{
+	memset(vars, 0, TCP_MEMINFO_VARS * sizeof(vars[0]));
+	vars[MEMINFO_RMEM_ALLOC] = (uint32_t)(sk->rcvq_truesize + sk->ooo_truesize);
+	vars[MEMINFO_RCVBUF] = sk->rcvbuf_bytes;
+	vars[MEMINFO_SNDBUF] = sk->sndbuf_bytes;
+	vars[MEMINFO_WMEM_QUEUED] = sk->sndq_bytes;
 }
 
 /* --- ss -------------------------------------------------------------------------------------- */

@@ -283,7 +283,8 @@ static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, struct send_li
 /* --- new data ------------------------------------------------------------------------------- */
 
 /* RFC 9293 3.9.1.2: push what ends a write; and now and then in a long one, so that a peer that
- * waits for a push goes on. */
+ * waits for a push goes on. What leaves as one burst ends with a push in any case, as Linux has it:
+ * there ends what a receiver puts together. */
 static bool wants_push(struct tcp_sock *sk, uint32_t end)
 {
 	if (end != sk->write_seq && seq_leq(end, sk->pushed_seq + sk->max_window / 2))
@@ -336,7 +337,8 @@ static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
 	if (!seg)
 		return false;
 	uint8_t flags = TCP_ACK | (fin ? TCP_FIN : 0);
-	if (fin || wants_push(sk, seg->seq + len))
+	seg->psh = len > 0 && wants_push(sk, seg->seq + len);
+	if (seg->psh || len > mss)
 		flags |= TCP_PSH;
 	list_add_tail(&sk->rtx_queue, &seg->node);
 	sk->snd_nxt = seg->end_seq;

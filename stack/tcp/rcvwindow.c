@@ -117,11 +117,12 @@ void tcp_enter_quickack(struct tcp_sock *sk, unsigned max)
 	sk->ato_us = ATO_MIN_US;
 }
 
-/* RFC 9293 3.8.6.3, RFC 5681 4.2. */
+/* RFC 9293 3.8.6.3, RFC 5681 4.2. A delay is for data that an answer may follow: before the first
+ * byte has come (ato_us 0) there is none. */
 void tcp_ack_decide(struct tcp_sock *sk)
 {
 	bool second_segment = sk->rcv_nxt - sk->rcv_wup > mss_estimate(sk);
-	bool quick = sk->quickack || (sk->quick_acks > 0 && !sk->pingpong);
+	bool quick = sk->quickack || sk->ato_us == 0 || (sk->quick_acks > 0 && !sk->pingpong);
 	if (sk->ack_now || quick || second_segment || !list_empty(&sk->ooo_queue))
 		tcp_ack_at_flush(sk);
 	else

@@ -59,7 +59,7 @@ int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg)
 	}
 	seg->mss = (uint16_t)mss;
 	uint8_t flags = TCP_ACK | (seg->fin ? TCP_FIN : 0);
-	if (seg->fin || seg->end_seq == sk->write_seq)
+	if (seg->psh || data > mss)
 		flags |= TCP_PSH;
 	tcp_count_retrans(sk, seg, data, max_u32((data + mss - 1) / mss, 1));
 	sk->last_snd_us = sk->stack->now_us;

@@ -267,7 +267,7 @@ struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at
 	rest->seq = at;
 	rest->syn = false;
 	seg->end_seq = at;
-	seg->fin = false;
+	seg->fin = seg->psh = false;
 	list_insert_before(seg->node.next, &rest->node);
 	return rest;
 }

@@ -364,6 +364,11 @@ static int get_socket(struct tcp_sock *sk, int name, void *val, size_t *len)
 		return *len >= sizeof(rate) ? sockopt_give(val, len, &rate, sizeof(rate))
 					    : sockopt_give(val, len, &narrow, sizeof(narrow));
 	}
+	if (name == SO_MEMINFO) {
+		uint32_t info[TCP_MEMINFO_VARS];
+		tcp_get_meminfo(sk, info);
+		return sockopt_give(val, len, info, sizeof(info));
+	}
 	int err = get_socket_int(sk, name, &value);
 	return err ? err : sockopt_give(val, len, &value, sizeof(value));
 }
@@ -460,6 +465,8 @@ static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 		tcp_get_info(sk, &info);
 		return sockopt_give(val, len, &info, sizeof(info));
 	}
+	if (name == TCP_CC_INFO)
+		return sockopt_give(val, len, "", 0); /* reno and cubic have nothing to tell */
 	if (name == TCP_CONGESTION)
 		return get_congestion(sk, val, len);
 	int err = get_tcp_int(sk, name, &value);

@@ -15,6 +15,10 @@ static inline bool sockopt_is_open(const struct tcp_sock *sk)
 /* Copies as much of `size` bytes as *len has room for, and says how much that is. 0. */
 int sockopt_give(void *to, size_t *len, const void *from, size_t size);
 
+/* info.c: SO_MEMINFO, the numbers of linux/sock_diag.h in their order */
+#define TCP_MEMINFO_VARS 9
+void tcp_get_meminfo(const struct tcp_sock *sk, uint32_t vars[TCP_MEMINFO_VARS]);
+
 /* sockopt_ip.c */
 int ip_setsockopt(struct tcp_sock *sk, int name, const void *val, size_t len);
 int ip_getsockopt(struct tcp_sock *sk, int name, void *val, size_t *len);

@@ -162,7 +162,7 @@ struct tx_seg {
 	uint16_t retrans;		  /* transmissions after the first */
 	uint16_t mss;			  /* payload bytes per segment when it was last sent */
 	bool sacked : 1, lost : 1, retransmitted : 1 /* outstanding retransmission */,
-	    app_limited : 1, syn : 1, fin : 1, urg : 1;
+	    app_limited : 1, syn : 1, fin : 1, urg : 1, psh : 1 /* a write ended with it */;
 };
 
 struct tcp_sock;

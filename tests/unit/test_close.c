@@ -40,7 +40,7 @@ static uint32_t connections(void)
 START_TEST(we_close_first)
 {
 	half_close();
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_state(w, TCP_FIN_WAIT1);
 	wire_in(w, ". 1:1(0) ack 2 win 500");
 	wire_state(w, TCP_FIN_WAIT2);
@@ -69,7 +69,7 @@ START_TEST(the_peer_closes_first)
 	wire_out(w, "P. 1:101(100) ack 2");
 	wire_in(w, ". 2:2(0) ack 101 win 500");
 	half_close();
-	wire_out(w, "FP. 101:101(0) ack 2");
+	wire_out(w, "F. 101:101(0) ack 2");
 	wire_state(w, TCP_LAST_ACK);
 	wire_in(w, ". 2:2(0) ack 102 win 500");
 	wire_state(w, TCP_CLOSE);
@@ -79,11 +79,20 @@ START_TEST(the_peer_closes_first)
 }
 END_TEST
 
-START_TEST(our_fin_answers_theirs)
+/* RFC 9293 3.8.6.3 lets an ACK wait for data to ride on: of a program that has not been sent a byte
+ * no answer is to be expected. */
+START_TEST(a_fin_before_any_data_is_acknowledged_at_once)
 {
 	wire_in(w, "F. 1:1(0) ack 1 win 500");
+	wire_out(w, ". 1:1(0) ack 2");
+}
+END_TEST
+
+START_TEST(our_fin_answers_theirs)
+{
+	wire_in_batch(w, "F. 1:1(0) ack 1 win 500");
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 2");
+	wire_out(w, "F. 1:1(0) ack 2");
 	wire_out_none(w);
 	wire_in(w, ". 2:2(0) ack 2 win 500");
 	ck_assert_uint_eq(connections(), 0);
@@ -95,7 +104,7 @@ END_TEST
 START_TEST(fin_and_its_ack_in_one_segment)
 {
 	half_close();
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "F. 1:1(0) ack 2 win 500");
 	wire_out(w, ". 2:2(0) ack 2");
 	wire_state(w, TCP_CLOSE);
@@ -107,7 +116,7 @@ END_TEST
 START_TEST(simultaneous_close)
 {
 	half_close();
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "F. 1:1(0) ack 1 win 500");
 	wire_out(w, ". 2:2(0) ack 2");
 	wire_state(w, TCP_CLOSING);
@@ -133,9 +142,9 @@ END_TEST
 START_TEST(a_lost_fin_is_repeated)
 {
 	half_close();
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_ms(w, 1500);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 }
 END_TEST
 
@@ -155,7 +164,7 @@ END_TEST
 START_TEST(data_still_comes_after_our_fin)
 {
 	half_close();
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "P. 1:101(100) ack 1 win 500");
 	wire_state(w, TCP_FIN_WAIT1);
 	wire_read(w, 100);
@@ -196,7 +205,7 @@ START_TEST(shutdown_of_reading_drops_what_comes)
 	wire_state(w, TCP_ESTABLISHED);
 	wire_out_forget(w);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 21");
+	wire_out(w, "F. 1:1(0) ack 21");
 }
 END_TEST
 
@@ -205,7 +214,7 @@ END_TEST
 START_TEST(close_makes_an_orphan)
 {
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	ck_assert_uint_eq(tcp_count(w->st).orphans, 1);
 	wire_in(w, ". 1:1(0) ack 2 win 500");
 	ck_assert_uint_eq(tcp_count(w->st).orphans, 0);
@@ -263,7 +272,7 @@ END_TEST
 START_TEST(data_for_an_orphan_is_reset)
 {
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "P. 1:11(10) ack 1 win 500");
 	wire_out(w, "R 1:1(0)");
 	wire_counts(w, TcpExtTCPAbortOnData, 1);
@@ -275,7 +284,7 @@ END_TEST
 START_TEST(data_with_the_ack_of_an_orphans_fin_is_reset)
 {
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "P. 1:11(10) ack 2 win 500");
 	wire_out(w, "R 2:2(0)");
 	ck_assert_uint_eq(connections(), 0);
@@ -598,6 +607,7 @@ static TCase *closing(void)
 	TCase *tc = tests("FIN");
 	tcase_add_test(tc, we_close_first);
 	tcase_add_test(tc, the_peer_closes_first);
+	tcase_add_test(tc, a_fin_before_any_data_is_acknowledged_at_once);
 	tcase_add_test(tc, our_fin_answers_theirs);
 	tcase_add_test(tc, fin_and_its_ack_in_one_segment);
 	tcase_add_test(tc, simultaneous_close);

@@ -203,7 +203,7 @@ START_TEST(a_passive_open_is_signed_throughout)
 	wire_out(w, "P. 2881:3001(120) ack 101");
 	wire_in(w, ". 101:101(0) ack 3001 win 512");
 	wire_close(w);
-	wire_out(w, "FP. 3001:3001(0) ack 101");
+	wire_out(w, "F. 3001:3001(0) ack 101");
 	wire_counts(w, TcpExtTCPMD5NotFound, 0);
 	wire_counts(w, TcpExtTCPMD5Failure, 0);
 }
@@ -528,7 +528,7 @@ static void reach_time_wait(void)
 	signed_listener();
 	wire_passive_open(w, "mss 1460", 512);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, ". 1:1(0) ack 2 win 512");
 	wire_in(w, "F. 1:1(0) ack 2 win 512");
 	wire_out(w, ". 2:2(0) ack 2");

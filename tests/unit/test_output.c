@@ -40,6 +40,46 @@ START_TEST(push_is_set_where_a_write_ends)
 }
 END_TEST
 
+/* RFC 9293 3.9.1.2: the push belongs to the byte that ended the write, whenever it is sent again. */
+START_TEST(a_push_is_repeated_with_its_segment)
+{
+	sender_write(2 * MSS);
+	sender_forget();
+	sender_wait_sent(300000); /* a tail loss probe: the last segment */
+	struct sent s = sender_sent();
+	ck_assert_uint_eq(s.seq, MSS);
+	ck_assert_uint_eq(s.flags, TCP_ACK | TCP_PSH);
+	sender_wait_sent(2000000);
+	s = sender_sent();
+	ck_assert_uint_eq(s.seq, 0);
+	ck_assert_uint_eq(s.flags, TCP_ACK);
+}
+END_TEST
+
+/* ... and a FIN that carries no data pushes nothing. */
+START_TEST(a_bare_fin_does_not_push)
+{
+	sender_write(MSS);
+	ck_assert_uint_eq(sender_sent().flags, TCP_ACK | TCP_PSH);
+	tcp_send_fin(sender_sk);
+	sender_flush();
+	ck_assert_uint_eq(sender_sent().flags, TCP_ACK | TCP_FIN);
+}
+END_TEST
+
+START_TEST(a_burst_ends_with_a_push)
+{
+	sender_write(20 * MSS);
+	struct sent s = sender_sent();
+	ck_assert_uint_eq(s.len, 10 * MSS);
+	ck_assert_uint_eq(s.flags, TCP_ACK | TCP_PSH);
+	sender_wait_sent(300000); /* the probe is new data: one segment, and not the last */
+	s = sender_sent();
+	ck_assert_uint_eq(s.len, MSS);
+	ck_assert_uint_eq(s.flags, TCP_ACK);
+}
+END_TEST
+
 START_TEST(a_tso_segment_holds_the_whole_window)
 {
 	sender_write(20 * MSS);
@@ -474,6 +514,8 @@ Suite *output_suite(void)
 	TCase *plain = with("plain", open_plain);
 	tcase_add_test(plain, data_leaves_in_segments_of_one_mss);
 	tcase_add_test(plain, push_is_set_where_a_write_ends);
+	tcase_add_test(plain, a_push_is_repeated_with_its_segment);
+	tcase_add_test(plain, a_bare_fin_does_not_push);
 	tcase_add_test(plain, a_smaller_path_mtu_makes_smaller_segments);
 	tcase_add_test(plain, sack_blocks_make_data_segments_smaller);
 	tcase_add_test(plain, the_initial_window_is_ten_segments_and_doubles);
@@ -501,6 +543,7 @@ Suite *output_suite(void)
 	tcase_add_test(plain, what_is_written_arrives_in_order);
 	suite_add_tcase(s, plain);
 	TCase *tso = with("tso", open_tso);
+	tcase_add_test(tso, a_burst_ends_with_a_push);
 	tcase_add_test(tso, a_tso_segment_holds_the_whole_window);
 	tcase_add_test(tso, a_tso_segment_is_no_larger_than_the_link_takes);
 	tcase_add_test(tso, a_single_segment_is_not_tso);

@@ -431,6 +431,33 @@ START_TEST(info_of_a_listener)
 }
 END_TEST
 
+/* The order is linux/sock_diag.h's: received, its limit, ..., the send buffer's limit, ..., queued */
+START_TEST(meminfo_of_a_connection)
+{
+	uint32_t info[9];
+	size_t len = sizeof(info);
+	wire_passive_open(w, WIRE_OPTIONS, 512);
+	wire_in(w, "P. 1:101(100) ack 1 win 512");
+	wire_write(w, 3000);
+	ck_assert_int_eq(tcp_getsockopt(w->sk, SOL_SOCKET, SO_MEMINFO, info, &len), 0);
+	ck_assert_uint_eq(len, sizeof(info));
+	ck_assert_uint_ge(info[0], 100);
+	ck_assert_int_eq((int)info[1], wire_get_int(w->sk, SOL_SOCKET, SO_RCVBUF));
+	ck_assert_int_eq((int)info[3], wire_get_int(w->sk, SOL_SOCKET, SO_SNDBUF));
+	ck_assert_uint_eq(info[5], 3000);
+}
+END_TEST
+
+START_TEST(cubic_has_no_info_of_its_own)
+{
+	uint64_t info[4];
+	size_t len = sizeof(info);
+	wire_passive_open(w, WIRE_OPTIONS, 512);
+	ck_assert_int_eq(tcp_getsockopt(w->sk, IPPROTO_TCP, TCP_CC_INFO, info, &len), 0);
+	ck_assert_uint_eq(len, 0);
+}
+END_TEST
+
 START_TEST(info_of_a_fresh_socket)
 {
 	struct tcp_info i = info_of(sk);
@@ -468,7 +495,9 @@ Suite *sockopt_suite(void)
 				      keepalive_can_begin_on_a_live_connection,
 				      info_of_a_connection,
 				      info_of_a_listener,
-				      info_of_a_fresh_socket};
+				      info_of_a_fresh_socket,
+				      meminfo_of_a_connection,
+				      cubic_has_no_info_of_its_own};
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, a_flag_is_any_value_but_zero, 0,
 			    (int)(sizeof(flags) / sizeof(flags[0])));

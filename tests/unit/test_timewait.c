@@ -29,7 +29,7 @@ static void reach_time_wait(const char *options)
 {
 	wire_passive_open(w, options, 512);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, ". 1:1(0) ack 2 win 512");
 	wire_in(w, "F. 1:1(0) ack 2 win 512");
 	wire_out(w, ". 2:2(0) ack 2");
@@ -41,7 +41,7 @@ static void reach_fin_wait_2(void)
 {
 	wire_passive_open(w, SYN_OPTIONS, 512);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, ". 1:1(0) ack 2 win 512");
 	wire_out_none(w);
 }
@@ -84,7 +84,7 @@ START_TEST(simultaneous_close_ends_there_too)
 {
 	wire_passive_open(w, SYN_OPTIONS, 512);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "F. 1:1(0) ack 1 win 512");
 	wire_out(w, ". 2:2(0) ack 2");
 	wire_in(w, ". 2:2(0) ack 2 win 512");
@@ -98,7 +98,7 @@ START_TEST(who_closes_last_has_none)
 	wire_in(w, "F. 1:1(0) ack 1 win 512");
 	wire_out_forget(w);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 2");
+	wire_out(w, "F. 1:1(0) ack 2");
 	wire_in(w, ". 2:2(0) ack 2 win 512");
 	ck_assert_uint_eq(timewaits(), 0);
 	ck_assert_uint_eq(tcp_count(w->st).sockets, 1);
@@ -414,7 +414,7 @@ static void client_time_wait(const char *options)
 	only_port(40000);
 	wire_active_open(w, options, 512);
 	wire_close(w);
-	wire_out(w, "FP. 1:1(0) ack 1");
+	wire_out(w, "F. 1:1(0) ack 1");
 	wire_in(w, "F. 1:1(0) ack 2 win 512");
 	wire_out(w, ". 2:2(0) ack 2");
 	ck_assert_uint_eq(timewaits(), 1);
