@@ -90,6 +90,8 @@ $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
+$(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c) $(BUILD)/libxtcpstack.a
+	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 
 # What packetdrill loads to run its scripts against xtcpd: tests/packetdrill/README.
 $(BUILD)/xtcp-packetdrill.so: $(call obj,shim,$(wildcard tests/packetdrill/*.c))
@@ -118,7 +120,7 @@ e2e: all
 	tests/e2e/run
 programs:
 	tests/e2e/programs/run
-bench: all
+bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack
 	tests/bench/run
 lint:
 	scripts/lint
