@@ -10,6 +10,7 @@
 #include "daemon/rpc_request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -311,6 +312,39 @@ static bool linger(struct rpc_call *call, struct xsocket *xs)
 	return false;
 }
 
+static void interface_reply(struct rpc_call *call)
+{
+	const struct stack *st = call->d->stack;
+	struct rpc_interface link = {.mtu_bytes = stack_config(st)->mtu_bytes};
+	struct rpc_reply reply = {.value_len = sizeof(link)};
+	uint32_t v4;
+	unsigned prefix_len;
+
+	snprintf(link.name, sizeof(link.name), "%s", call->d->config.link_name);
+	memcpy(link.mac, stack_config(st)->mac.b, sizeof(link.mac));
+	while (link.addresses < RPC_INTERFACE_ADDRESSES &&
+	       stack_addr_get(st, link.addresses, &v4, &prefix_len))
+		link.address[link.addresses++] =
+		    (struct rpc_interface_address){htonl(v4), prefix_len};
+	memcpy(reply.value, &link, sizeof(link));
+	send_reply(call, &reply, 0);
+}
+
+/* Requests that are about no socket. */
+static bool run_general(struct rpc_call *call)
+{
+	switch (call->req->type) {
+	case RPC_FELL:
+		daemon_count(call->d, XtcpdShimLeft);
+		return true;
+	case RPC_INTERFACE:
+		interface_reply(call);
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool rpc_request_run(struct rpc_call *call)
 {
 	uint16_t type = call->req->type;
@@ -322,10 +356,8 @@ bool rpc_request_run(struct rpc_call *call)
 	daemon_count(call->d, XtcpdRpcRequests);
 	if (type == RPC_LINGER)
 		return linger(call, xs);
-	if (type == RPC_FELL) {
-		daemon_count(call->d, XtcpdShimLeft);
+	if (run_general(call))
 		return false;
-	}
 	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
 	send_reply(call, &reply, err);
 	if (type == RPC_DISCONNECT && xs && xs->sk)

@@ -82,6 +82,7 @@ enum rpc_type {
 			address, port 0 while it has none */
 	RPC_FELL,    /* a rule left a socket to the kernel: addr, arg (enum rule_use), value: which
 			rule. The descriptor is the connection itself. No reply */
+	RPC_INTERFACE, /* the descriptor is the connection itself. Reply: struct rpc_interface */
 	RPC_TYPE_MAX
 };
 
@@ -121,6 +122,20 @@ struct rpc_option {
 	uint32_t len;
 };
 
+/* The stack's side of the link. */
+#define RPC_INTERFACE_ADDRESSES 8
+struct rpc_interface_address {
+	uint32_t v4; /* network order, as in sockaddr_in */
+	uint32_t prefix_len;
+};
+struct rpc_interface {
+	char name[16]; /* of the TAP; NUL-terminated */
+	uint8_t mac[6];
+	uint16_t addresses;
+	uint32_t mtu_bytes;
+	struct rpc_interface_address address[RPC_INTERFACE_ADDRESSES];
+};
+
 /* Pushed down a listener's stream, with one descriptor. */
 struct rpc_accept {
 	uint32_t magic;
@@ -140,6 +155,7 @@ struct rpc_name {
 
 _Static_assert(sizeof(struct rpc_request) == 56 + RPC_VALUE_MAX, "rpc_request");
 _Static_assert(sizeof(struct rpc_reply) == 40 + RPC_VALUE_MAX, "rpc_reply");
+_Static_assert(sizeof(struct rpc_interface) == 92, "rpc_interface");
 _Static_assert(sizeof(struct rpc_accept) == 64, "rpc_accept");
 _Static_assert(sizeof(struct rpc_name) == 48, "rpc_name");
 

@@ -245,6 +245,22 @@ bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply)
 	return ok;
 }
 
+bool xtcpd_ask_itself(struct rpc_request *req, struct rpc_reply *reply)
+{
+	int q = q_open();
+	if (q < 0)
+		return false;
+	bool ok = send_record(q, q, req, 0) && xtcpd_answer(q, reply);
+	int saved = errno;
+	real.close(q);
+	errno = saved;
+	if (ok && reply->error) {
+		fail(reply->error);
+		return false;
+	}
+	return ok;
+}
+
 /* The connection is its own descriptor: what is told is about who tells it. */
 void xtcpd_tell(struct rpc_request *req)
 {

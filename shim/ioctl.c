@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; all else is native.
- */
+/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; the interfaces are the
+ * private stack's; all else is native. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
+#include "shim/interfaces.h"
 #include "shim/shim.h"
 
 static int outq(int fd, int *to)
@@ -25,10 +26,13 @@ static int outq(int fd, int *to)
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;
+	int rc;
 	va_start(ap, request);
 	void *arg = va_arg(ap, void *);
 	va_end(ap);
 	if (request == SIOCOUTQ && f_is_ours(fd))
 		return outq(fd, arg);
+	if (interface_ioctl(fd, request, arg, &rc))
+		return rc;
 	return real.ioctl(fd, request, arg);
 }

@@ -219,6 +219,8 @@ __attribute__((constructor)) static void shim_init(void)
 	    {&real.sendfile, "sendfile"},
 	    {&real.splice, "splice"},
 	    {&real.ioctl, "ioctl"},
+	    {&real.getifaddrs, "getifaddrs"},
+	    {&real.if_nameindex, "if_nameindex"},
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		look_up(all[i].entry, all[i].name);

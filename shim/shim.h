@@ -31,6 +31,8 @@
 #define ALIAS_OF(name) __attribute__((visibility("default"), alias(#name)))
 
 /* --- real.c: libc's own functions; set before main(), raw system calls until then */
+struct ifaddrs;
+struct if_nameindex;
 struct real_calls {
 	int (*socket)(int, int, int);
 	int (*bind)(int, const struct sockaddr *, socklen_t);
@@ -56,6 +58,8 @@ struct real_calls {
 	ssize_t (*sendfile)(int, int, off_t *, size_t);
 	ssize_t (*splice)(int, off64_t *, int, off64_t *, size_t, unsigned);
 	int (*ioctl)(int, unsigned long, ...);
+	int (*getifaddrs)(struct ifaddrs **);	    /* these have no system call: */
+	struct if_nameindex *(*if_nameindex)(void); /* NULL until they are found */
 };
 extern struct real_calls real;
 extern char xtcpd_path[108];	/* XTCP_SOCKET, or RPC_PATH */
@@ -95,6 +99,8 @@ bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply);
 /* The same, left open for the answer to come later; -1 with errno. */
 int xtcpd_ask_open(int fd, struct rpc_request *req);
 bool xtcpd_answer(int q, struct rpc_reply *reply);
+/* A request that is about no socket. */
+bool xtcpd_ask_itself(struct rpc_request *req, struct rpc_reply *reply);
 /* Tells xtcpd something about this process, if that can be done at once. Keeps errno. */
 void xtcpd_tell(struct rpc_request *req);
 /* The socket's error, which this clears (SO_ERROR); 0 if there is none. */

@@ -10,7 +10,7 @@ import sys
 PATH, CONTROL, STACK = sys.argv[1:]
 MAGIC, VERSION = 0x50544358, 1
 ATTACH, CONNECT, BIND, LISTEN, SETSOCKOPT, GETSOCKOPT, GETNAME = range(1, 8)
-TYPES = 17
+TYPES = 18
 rng = random.Random(1)
 
 
