@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "stack/stack_impl.h"
+#include "stack/trace.h"
 
 #define MTU_MIN_BYTES 576
 #define MTU_MAX_BYTES 65535
@@ -198,6 +199,20 @@ bool stack_addr_get(const struct stack *st, unsigned i, uint32_t *v4, unsigned *
 bool stack_is_local_v4(const struct stack *st, uint32_t v4)
 {
 	return ip_is_own_v4(st, v4);
+}
+
+/* --- who watches ---------------------------------------------------------------------------- */
+
+void stack_set_trace(struct stack *st, stack_trace_fn *fn)
+{
+	st->ops.trace = fn;
+}
+
+void stack_trace_drop(struct stack *st, const struct pkt *p, const struct frame_out *out,
+		      enum drop_reason why)
+{
+	struct stack_trace t = {.kind = TRACE_DROP, .drop = {.why = why, .pkt = p, .out = out}};
+	st->ops.trace(st->ctx, &t);
 }
 
 /* --- what a stack has ----------------------------------------------------------------------- */

@@ -33,6 +33,7 @@
 struct stack;
 struct tcp_sock;
 struct snmp_mib;
+struct stack_trace;
 
 #define FRAME_IOV_MAX 24
 
@@ -61,6 +62,8 @@ struct stack_ops {
 	 * the backlog). May be NULL: none.
 	 */
 	unsigned (*accept_unread)(void *ctx, void *listener_user);
+	/* Told of drops and of what happens to connections: stack/trace.h. NULL: nobody watches. */
+	void (*trace)(void *ctx, const struct stack_trace *t);
 };
 
 struct stack_config {

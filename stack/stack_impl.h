@@ -34,10 +34,25 @@ static inline void snmp_inc(struct stack *st, enum snmp c)
 	st->mib.counter[c]++;
 }
 
+/* Tells who watches of a dropped frame: a received one or one to be sent, NULL if not at hand. */
+void stack_trace_drop(struct stack *st, const struct pkt *p, const struct frame_out *out,
+		      enum drop_reason why);
+
+/* Counts a dropped frame, whoever frees it: the one that is being received, or `out`. */
+static inline void stack_count_drop(struct stack *st, const struct frame_out *out,
+				    enum drop_reason why)
+{
+	st->mib.drop[why]++;
+	if (st->ops.trace)
+		stack_trace_drop(st, NULL, out, why);
+}
+
 /* Counts a dropped frame and frees it (NULL allowed). */
 static inline void stack_drop(struct stack *st, struct pkt *p, enum drop_reason why)
 {
 	st->mib.drop[why]++;
+	if (st->ops.trace)
+		stack_trace_drop(st, p, NULL, why);
 	pkt_free(p);
 }
 

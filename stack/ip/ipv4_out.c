@@ -150,12 +150,12 @@ static int output_local(struct stack *st, const struct ip_path *path, const stru
 {
 	uint32_t total = IPV4_HDR_BYTES + tx->hdr_len + tx->payload_len;
 	if (st->ip.loopback_count >= IP_LOOPBACK_QUEUE_MAX) {
-		st->mib.drop[DROP_LOOPBACK_FULL]++;
+		stack_count_drop(st, NULL, DROP_LOOPBACK_FULL);
 		return -ENOBUFS;
 	}
 	struct pkt *p = pkt_alloc(&st->pkts, total);
 	if (!p) {
-		st->mib.drop[DROP_PKT_NOMEM]++;
+		stack_count_drop(st, NULL, DROP_PKT_NOMEM);
 		return -ENOBUFS;
 	}
 	ipv4_header_write(p->buf, (uint16_t)total, next_ident(st, path, tx, packets), frag,

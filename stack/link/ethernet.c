@@ -43,7 +43,7 @@ int ethernet_transmit(struct stack *st, const struct mac_addr *dst, uint16_t eth
 	at = put_bytes(at, st->config.mac.b, sizeof(st->config.mac.b));
 	put_be16(at, ethertype);
 	if (!st->ops.transmit(st->ctx, f)) {
-		st->mib.drop[DROP_LINK_TX]++;
+		stack_count_drop(st, f, DROP_LINK_TX);
 		return -ENOBUFS;
 	}
 	st->mib.tx_frames++;

@@ -58,7 +58,7 @@ static void frame_free(struct stack *st, struct neigh_frame *w, enum drop_reason
 	list_del(&w->node);
 	st->neigh.queued_bytes -= frame_cost(w);
 	if (why != DROP_NONE)
-		st->mib.drop[why]++;
+		stack_count_drop(st, &w->f, why);
 	free(w);
 }
 
@@ -302,7 +302,7 @@ static int enqueue(struct stack *st, struct neigh *n, const struct frame_out *f)
 	n->queued++;
 	return 0;
 full:
-	st->mib.drop[DROP_NEIGH_QUEUEFULL]++;
+	stack_count_drop(st, f, DROP_NEIGH_QUEUEFULL);
 	return -ENOBUFS;
 }
 
@@ -322,7 +322,7 @@ int neigh_output(struct stack *st, uint32_t v4, struct frame_out *f)
 	if (!n)
 		n = neigh_create(st, v4);
 	if (!n) {
-		st->mib.drop[DROP_NEIGH_TABLE_FULL]++;
+		stack_count_drop(st, f, DROP_NEIGH_TABLE_FULL);
 		return -ENOBUFS;
 	}
 	n->used_us = st->now_us;

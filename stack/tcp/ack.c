@@ -14,6 +14,7 @@
  *     trip, and never below tcp_rto_min, so that RTO is at least SRTT + 200 ms.
  */
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 /* --- RTT ------------------------------------------------------------------------------------ */
 
@@ -293,6 +294,7 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 {
 	uint64_t lost_before = sk->lost_total_bytes;
 	uint32_t prior_fack = sk->sacked_bytes ? sk->highest_sack_seq : prior_una;
+	struct cwnd_mark was = trace_cwnd_before(sk);
 	sack_update(sk, seg, s);
 	if (s->una_advanced && sk->sack_ok)
 		sk->dupacks = 0;
@@ -315,6 +317,7 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 	count_ack(sk, seg, s);
 	count_delivered(sk, s);
 	control_cwnd(sk, s);
+	trace_cwnd_after(sk, &was);
 	restart_timer(sk, s);
 }
 

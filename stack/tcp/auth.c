@@ -98,7 +98,7 @@ void tcp_sign(struct stack *st, const struct tcp_sign *sign, struct ip_tx *tx)
 static bool refuse(struct stack *st, enum snmp counter, enum drop_reason why)
 {
 	snmp_inc(st, counter);
-	st->mib.drop[why]++;
+	stack_count_drop(st, NULL, why);
 	return false;
 }
 
@@ -117,7 +117,7 @@ bool tcp_auth_check_slow(struct stack *st, const struct tcp_auth *auth,
 			 const struct tcp_segment *seg)
 {
 	if (seg->opt.auth == AUTH_BAD) {
-		st->mib.drop[DROP_TCP_AUTH_HDR]++;
+		stack_count_drop(st, NULL, DROP_TCP_AUTH_HDR);
 		return false;
 	}
 	return check_md5(st, auth ? md5_find(auth, &seg->ip.src) : NULL, seg);

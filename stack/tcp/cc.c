@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 static const struct cc_ops *const cc_list[] = {&cc_reno, &cc_cubic};
 
@@ -119,12 +120,14 @@ bool tcp_is_cwnd_limited(const struct tcp_sock *sk)
 static void give_back_unused(struct tcp_sock *sk)
 {
 	uint32_t used = max_u32(sk->cwnd_used_bytes, initial_cwnd(sk));
+	struct cwnd_mark was = trace_cwnd_before(sk);
 	if (sk->ca_state == CA_OPEN && used < sk->cwnd_bytes) {
 		sk->ssthresh_bytes = tcp_current_ssthresh(sk);
 		sk->cwnd_bytes = sk->cwnd_bytes / 2 + used / 2;
 	}
 	sk->cwnd_used_bytes = 0;
 	sk->cwnd_stamp_us = sk->stack->now_us;
+	trace_cwnd_because(sk, &was, TRACE_UNUSED);
 }
 
 /* After sending: was it cwnd that stopped the sender? Judged once per window of data. */
@@ -158,11 +161,13 @@ void tcp_slow_start_after_idle(struct tcp_sock *sk)
 	if (!sk->stack->sysctl.tcp_slow_start_after_idle || sk->last_snd_us == 0 ||
 	    idle <= sk->rto_us)
 		return;
+	struct cwnd_mark was = trace_cwnd_before(sk);
 	uint32_t restart = min_u32(initial_cwnd(sk), sk->cwnd_bytes), cwnd = sk->cwnd_bytes;
 	sk->ssthresh_bytes = tcp_current_ssthresh(sk);
 	for (; idle > sk->rto_us && cwnd > restart; idle -= sk->rto_us)
 		cwnd /= 2;
 	sk->cwnd_bytes = max_u32(cwnd, restart);
+	trace_cwnd_because(sk, &was, TRACE_IDLE);
 	sk->cwnd_stamp_us = now;
 	sk->cwnd_used_bytes = 0;
 }

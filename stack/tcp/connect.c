@@ -148,7 +148,7 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 {
 	if (seg->flags & TCP_ACK) {
 		if (!syn_sent_ack_ok(sk, seg)) {
-			sk->stack->mib.drop[DROP_TCP_INVALID_ACK_SEQUENCE]++;
+			stack_count_drop(sk->stack, NULL, DROP_TCP_INVALID_ACK_SEQUENCE);
 			if (!(seg->flags & TCP_RST))
 				tcp_reset_reply(sk->stack, seg, sk->auth);
 			return;
@@ -159,12 +159,12 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 		}
 	}
 	if (seg->flags & TCP_RST || !(seg->flags & TCP_SYN)) {
-		sk->stack->mib.drop[DROP_TCP_FLAGS]++;
+		stack_count_drop(sk->stack, NULL, DROP_TCP_FLAGS);
 		return;
 	}
 	if (seg->opt.has_ts && sk->ts_recent_us &&
 	    !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval)) {
-		sk->stack->mib.drop[DROP_TCP_RFC7323_PAWS]++;
+		stack_count_drop(sk->stack, NULL, DROP_TCP_RFC7323_PAWS);
 		return;
 	}
 	if (!(seg->flags & TCP_ACK)) {

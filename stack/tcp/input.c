@@ -17,7 +17,7 @@
 
 static void drop(struct tcp_sock *sk, enum drop_reason why)
 {
-	sk->stack->mib.drop[why]++;
+	stack_count_drop(sk->stack, NULL, why);
 }
 
 static bool has_payload(const struct tcp_segment *seg)

@@ -176,16 +176,16 @@ void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg)
 {
 	struct stack *st = listener->stack;
 	if (seg->flags & TCP_RST) {
-		st->mib.drop[DROP_TCP_RESET]++;
+		stack_count_drop(st, NULL, DROP_TCP_RESET);
 	} else if (seg->flags & TCP_ACK) {
 		if (seg->flags & TCP_SYN || !cookie_rcv(listener, seg)) {
-			st->mib.drop[DROP_TCP_FLAGS]++;
+			stack_count_drop(st, NULL, DROP_TCP_FLAGS);
 			tcp_reset_reply(st, seg, listener->auth);
 		}
 	} else if (seg->flags & TCP_SYN && !(seg->flags & TCP_FIN)) {
 		take_syn(listener, seg, 0);
 	} else {
-		st->mib.drop[DROP_TCP_FLAGS]++;
+		stack_count_drop(st, NULL, DROP_TCP_FLAGS);
 	}
 }
 

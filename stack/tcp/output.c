@@ -20,6 +20,7 @@
 
 #include "stack/tcp/tcp_auth.h"
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 #define IOV_MAX_SPANS ((int)(sizeof(((struct ip_tx *)0)->payload) / sizeof(struct iovec)))
 
@@ -512,8 +513,10 @@ int tcp_retransmit_syn(struct tcp_sock *sk)
 {
 	struct tx_seg *seg = rtx_head(sk);
 	snmp_inc(sk->stack, TcpExtTCPSynRetrans);
-	if (seg || (record_syn(sk) && (seg = rtx_head(sk))))
+	if (seg || (record_syn(sk) && (seg = rtx_head(sk)))) {
+		trace_retrans(sk, seg, 0, TRACE_BY_RTO);
 		tcp_count_retrans(sk, seg, 0, 1);
+	}
 	return transmit_syn(sk);
 }
 

@@ -15,6 +15,7 @@
  *     off, tcp_early_retrans the probe.
  */
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 #define TCP_EARLY_RETRANS_TLP 3 /* values below it are Linux's of old: no probe */
 #define REO_WND_PERSIST 16	/* recoveries a widened window lasts; RFC 8985 6.2 step 4 */
@@ -158,6 +159,7 @@ bool rack_mark_lost(struct tcp_sock *sk)
 
 void rack_reo_timeout(struct tcp_sock *sk)
 {
+	struct cwnd_mark was = trace_cwnd_before(sk);
 	uint64_t lost_before = sk->lost_total_bytes;
 	uint64_t left = detect_loss(sk);
 	if (sk->lost_total_bytes != lost_before) {
@@ -165,6 +167,7 @@ void rack_reo_timeout(struct tcp_sock *sk)
 			recovery_enter(sk);
 		if (tcp_in_cwnd_reduction(sk))
 			recovery_prr(sk, max_u32(sk->mss_cache, 1), 1, false);
+		trace_cwnd_after(sk, &was);
 		recovery_xmit(sk);
 	}
 	if (left > 0)
@@ -210,7 +213,7 @@ static bool probe_tail(struct tcp_sock *sk)
 	len = tx_seg_len(tail) - (tail->fin ? 1 : 0);
 	if (len > mss)
 		tail = tx_seg_split(sk, tail, tail->seq + (len - 1) / mss * mss);
-	if (!tail || tcp_retransmit_seg(sk, tail) != 0)
+	if (!tail || tcp_retransmit_seg(sk, tail, TRACE_BY_TLP) != 0)
 		return false;
 	sk->tlp_retrans = true;
 	return true;

@@ -18,6 +18,7 @@
  *     retransmission (Eifel, RFC 3522 and RFC 4015), or F-RTO says so of a timeout (frto.c).
  */
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 static uint32_t mss_of(const struct tcp_sock *sk)
 {
@@ -455,16 +456,25 @@ void tcp_simple_retransmit(struct tcp_sock *sk)
 	if (sk->lost_total_bytes == before)
 		return;
 	if (sk->ca_state != CA_LOSS) {
+		struct cwnd_mark was = trace_cwnd_before(sk);
 		sk->high_seq = sk->snd_nxt;
 		sk->ssthresh_bytes = tcp_current_ssthresh(sk);
 		sk->prior_ssthresh_bytes = 0;
 		sk->undo_marker = 0;
 		set_state(sk, CA_LOSS);
+		trace_cwnd_because(sk, &was, TRACE_CWR);
 	}
 	tcp_want_flush(sk);
 }
 
 /* --- sending again what is lost -------------------------------------------------------------- */
+
+static enum trace_cause cause_of_loss(const struct tcp_sock *sk)
+{
+	if (sk->ca_state == CA_LOSS)
+		return TRACE_AFTER_RTO;
+	return sk->sack_ok ? TRACE_BY_RACK : TRACE_BY_DUPACKS;
+}
 
 /* False: no room in cwnd or in the peer's window. */
 static bool resend(struct tcp_sock *sk, struct tx_seg *seg)
@@ -480,7 +490,7 @@ static bool resend(struct tcp_sock *sk, struct tx_seg *seg)
 			return false;
 	}
 	/* What the IP layer could not take is lost once more, and will be found so. */
-	(void)tcp_retransmit_seg(sk, seg);
+	(void)tcp_retransmit_seg(sk, seg, cause_of_loss(sk));
 	if (!seg->retransmitted)
 		return false;
 	snmp_inc(sk->stack,

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "stack/tcp/tcp_passive.h"
+#include "stack/tcp/tcp_trace.h"
 
 #define SEC_US 1000000ull
 #define PAWS_MSL_US (60 * SEC_US)
@@ -172,6 +173,7 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	};
 	/* RFC 7323 2.2: the window of a SYN is not scaled. */
 	uint16_t wnd = (uint16_t)(req->rcv_wnd < 65535 ? req->rcv_wnd : 65535);
+	trace_synack(req, opt.mss);
 	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, TCP_SYN | TCP_ACK, wnd,
 		      &opt, req->tos, listener->ttl, listener->auth);
 }
@@ -179,11 +181,11 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 static void resend_synack(struct request_sock *req)
 {
 	struct stack *st = req->listener->stack;
+	if (req->num_retrans < UINT8_MAX)
+		req->num_retrans++;
 	request_send_synack(req, tcp_ts_clock_ms(st->now_us));
 	snmp_inc(st, TcpRetransSegs);
 	snmp_inc(st, TcpExtTCPSynRetrans);
-	if (req->num_retrans < UINT8_MAX)
-		req->num_retrans++;
 }
 
 /* How often a SYN-ACK is sent again: a queue that old requests fill beyond half has less patience
@@ -240,7 +242,7 @@ bool tcp_oow_segment_limited(struct stack *st, const struct tcp_segment *seg, ui
 
 static void drop(struct request_sock *req, enum drop_reason why)
 {
-	req->listener->stack->mib.drop[why]++;
+	stack_count_drop(req->listener->stack, NULL, why);
 }
 
 /* RFC 7323 5.3; a reset is believed all the same once the timestamp is a minute old. */

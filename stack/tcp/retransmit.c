@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 void tcp_count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, uint32_t segs)
 {
@@ -42,7 +43,7 @@ static uint32_t retransmit_room(const struct tcp_sock *sk, const struct tx_seg *
  * Sends seg again, cut to what one TSO segment and the peer's window hold (the rest stays behind it
  * as a record of its own). 0, -EAGAIN (no window), -ENOMEM, or what ip_output() said.
  */
-int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg)
+int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg, enum trace_cause cause)
 {
 	if (seg->syn)
 		return tcp_retransmit_syn(sk);
@@ -61,6 +62,7 @@ int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg)
 	uint8_t flags = TCP_ACK | (seg->fin ? TCP_FIN : 0);
 	if (seg->psh || data > mss)
 		flags |= TCP_PSH;
+	trace_retrans(sk, seg, data, cause);
 	tcp_count_retrans(sk, seg, data, max_u32((data + mss - 1) / mss, 1));
 	sk->last_snd_us = sk->stack->now_us;
 	int err = tcp_transmit(sk, seg->seq, data, flags, mss);

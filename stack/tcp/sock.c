@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "stack/stack_impl.h"
+#include "stack/tcp/tcp_trace.h"
 
 #define SEC_US 1000000ull
 
@@ -125,7 +126,7 @@ static bool counts_as_established(unsigned state)
 	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT; /* RFC 4022 tcpCurrEstab */
 }
 
-void tcp_set_state(struct tcp_sock *sk, enum tcp_state state)
+static void change_state(struct tcp_sock *sk, enum tcp_state state, int err)
 {
 	uint64_t *curr_estab = &sk->stack->mib.counter[TcpCurrEstab];
 	unsigned old = sk->c.state;
@@ -134,6 +135,15 @@ void tcp_set_state(struct tcp_sock *sk, enum tcp_state state)
 	if (state == TCP_CLOSE && counts_as_established(old))
 		snmp_inc(sk->stack, TcpEstabResets);
 	sk->c.state = (uint8_t)state;
+	/* Of one that has left its place to a timewait_sock that is its life from here on. */
+	bool gone = state == TCP_CLOSE && !sk->c.hash_pprev;
+	if (sk->c.rport && old != state && !gone)
+		trace_state(sk->stack, &sk->c, old, state, err);
+}
+
+void tcp_set_state(struct tcp_sock *sk, enum tcp_state state)
+{
+	change_state(sk, state, 0);
 }
 
 void tcp_done(struct tcp_sock *sk, int err)
@@ -141,7 +151,7 @@ void tcp_done(struct tcp_sock *sk, int err)
 	unsigned old = sk->c.state;
 	if (old == TCP_SYN_SENT || old == TCP_SYN_RECV)
 		snmp_inc(sk->stack, TcpAttemptFails);
-	tcp_set_state(sk, TCP_CLOSE);
+	change_state(sk, TCP_CLOSE, err);
 	tcp_timers_cancel(sk);
 	sndbuf_purge(sk);
 	ehash_remove(sk->stack, &sk->c);
@@ -269,6 +279,7 @@ void tcp_init_transfer(struct tcp_sock *sk)
 		tcp_keepalive_start(sk, SEC_US * (sk->keepidle_s
 						      ? sk->keepidle_s
 						      : sk->stack->sysctl.tcp_keepalive_time_s));
+	trace_established(sk);
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */

@@ -151,7 +151,7 @@ bool cookie_rcv(struct tcp_sock *listener, struct tcp_segment *seg)
 	if (!st->sysctl.tcp_syncookies || !overflowed_recently(listener))
 		return false;
 	if (!cookie_recall(listener, seg, &req)) {
-		st->mib.drop[DROP_TCP_SYNCOOKIE_INVALID]++;
+		stack_count_drop(st, NULL, DROP_TCP_SYNCOOKIE_INVALID);
 		return false;
 	}
 	(void)listen_complete(listener, &req, seg); /* else counted; the peer sends it again */

@@ -13,6 +13,7 @@
 #include "stack/base/timer.h"
 #include "stack/ip/ip.h"
 #include "stack/tcp/tcp.h"
+#include "stack/trace.h"
 
 /* RFC 9293 3.4: sequence arithmetic is modulo 2^32. */
 static inline bool seq_lt(uint32_t a, uint32_t b)
@@ -581,7 +582,7 @@ static inline bool tcp_fin_acked(const struct tcp_sock *sk)
 void tcp_write_xmit(struct tcp_sock *sk);
 void tcp_send_ack(struct tcp_sock *sk);
 void tcp_send_active_reset(struct tcp_sock *sk);
-int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg);
+int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg, enum trace_cause cause);
 bool tcp_offers_timestamps(const struct tcp_sock *sk); /* in a SYN */
 void tcp_send_syn(struct tcp_sock *sk);	  /* SYN or, in SYN_RECV by simultaneous open, SYN-ACK */
 void tcp_send_probe(struct tcp_sock *sk); /* keepalive or zero-window */

@@ -15,7 +15,7 @@
 static void to_nobody(struct stack *st, struct tcp_segment *seg)
 {
 	const struct tcp_auth *auth = NULL;
-	st->mib.drop[DROP_NO_SOCKET]++;
+	stack_count_drop(st, NULL, DROP_NO_SOCKET);
 	if (seg->opt.auth != AUTH_NONE) {
 		auth = tcp_auth_of_lost(st, seg);
 		if (!auth) /* unsigned it would not be believed */

@@ -19,6 +19,7 @@
 #include <errno.h>
 
 #include "stack/tcp/tcp_send.h"
+#include "stack/tcp/tcp_trace.h"
 
 #define MS_US 1000ull
 #define SEC_US 1000000ull
@@ -207,7 +208,7 @@ static int retransmit_head(struct tcp_sock *sk)
 	if (tx_seg_len(head) - (head->fin ? 1 : 0) > mss)
 		(void)tx_seg_split(sk, head, head->seq + mss);
 	snmp_inc(sk->stack, TcpExtTCPSlowStartRetrans);
-	return tcp_retransmit_seg(sk, head);
+	return tcp_retransmit_seg(sk, head, TRACE_BY_RTO);
 }
 
 /* RFC 9293 3.8.6.1: a window that closed over data in flight is probed with that data, for as long
@@ -246,7 +247,9 @@ static void rto_timeout(struct tcp_sock *sk)
 		syn_timeout(sk);
 		return;
 	}
+	struct cwnd_mark was = trace_cwnd_before(sk);
 	recovery_enter_loss(sk);
+	trace_cwnd_because(sk, &was, TRACE_TIMEOUT);
 	uint64_t after = TCP_RESOURCE_PROBE_US;
 	if (retransmit_head(sk) != -ENOMEM) {
 		back_off(sk);
@@ -288,6 +291,7 @@ static void persist_timeout(struct tcp_sock *sk)
 		give_up(sk);
 		return;
 	}
+	trace_probe(sk, false, sk->probes_out);
 	tcp_send_probe(sk);
 	if (!list_empty(&sk->rtx_queue) || !tcp_has_unsent(sk)) {
 		/* The probe was data: from here on it is the RTO's. */
@@ -398,6 +402,7 @@ static void keepalive_probe(struct tcp_sock *sk)
 		return;
 	}
 	snmp_inc(sk->stack, TcpExtTCPKeepAlive);
+	trace_probe(sk, true, sk->keepalive_probes_out);
 	tcp_send_probe(sk);
 	sk->keepalive_probes_out++;
 	tcp_keepalive_start(sk, keep_interval_us(sk));

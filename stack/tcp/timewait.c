@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "stack/tcp/tcp_passive.h"
+#include "stack/tcp/tcp_trace.h"
 
 #define PAWS_MSL_US 60000000ull
 
@@ -92,11 +93,14 @@ void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeo
 	bind_timewait(tw, sk);
 	timer_set(&st->wheel, &tw->timer, st->now_us + timeout_us);
 	snmp_inc(st, TcpExtTW);
+	if (sk->c.state != substate)
+		trace_state(st, &tw->c, sk->c.state, substate, 0);
 }
 
 void timewait_free(struct timewait_sock *tw)
 {
 	struct stack *st = tw->stack;
+	trace_state(st, &tw->c, tw->substate, TCP_CLOSE, 0);
 	timer_cancel(&st->wheel, &tw->timer);
 	ehash_remove(st, &tw->c);
 	bind_timewait_release(tw);
@@ -109,7 +113,7 @@ void timewait_free(struct timewait_sock *tw)
 
 static void drop(struct timewait_sock *tw, enum drop_reason why)
 {
-	tw->stack->mib.drop[why]++;
+	stack_count_drop(tw->stack, NULL, why);
 }
 
 void timewait_send_ack(struct timewait_sock *tw)
@@ -175,6 +179,7 @@ static void rcv_fin_wait_2(struct timewait_sock *tw, const struct tcp_segment *s
 		drop(tw, DROP_TCP_ABORT_ON_DATA);
 		reset(tw, seg);
 	} else {
+		trace_state(tw->stack, &tw->c, tw->substate, TCP_TIME_WAIT, 0);
 		tw->substate = TCP_TIME_WAIT;
 		tw->rcv_nxt = seg->end_seq;
 		note_timestamp(tw, seg);

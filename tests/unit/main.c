@@ -11,7 +11,7 @@ static Suite *(*const suites[])(void) = {
     segment_suite, bind_suite,	  syncookies_suite, timewait_suite, sockopt_suite,    connect_suite,
     close_suite,   receive_suite, output_suite,	    recovery_suite, frto_suite,	      lossy_suite,
     timers_suite,  cc_suite,	  sysctl_suite,	    rules_suite,    tunables_suite,   rate_suite,
-    pacing_suite,  control_suite, md5_suite,	    impair_suite,
+    pacing_suite,  control_suite, md5_suite,	    impair_suite,   trace_suite,
 };
 
 int main(void)

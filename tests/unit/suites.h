@@ -39,5 +39,6 @@ Suite *rules_suite(void);
 Suite *tunables_suite(void);
 Suite *control_suite(void);
 Suite *impair_suite(void);
+Suite *trace_suite(void);
 
 #endif
