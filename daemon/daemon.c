@@ -218,6 +218,7 @@ static void settle(struct daemon *d)
 		any = pump_events(d);
 		any |= pump_work(d);
 		stack_flush(d->stack);
+		any |= stack_has_event(d->stack);
 	}
 	d->busy = any || d->rpc.ready || !list_empty(&d->sockets.work);
 }

@@ -170,6 +170,8 @@ uint64_t stack_next_timer_us(const struct stack *st); /* TIMER_NEVER when none *
 
 /* Events of one socket since it was last reported (enum tcp_event in tcp/tcp.h); NULL: no more. */
 struct tcp_sock *stack_next_event(struct stack *st, unsigned *events);
+/* Would it tell one? A flush whose segments stay within this stack makes some of its own. */
+bool stack_has_event(const struct stack *st);
 
 /*
  * Assigns an address with its prefix length (the connected route comes with it) and announces it

@@ -127,9 +127,14 @@ void tcp_set_user(struct tcp_sock *sk, void *user)
 	link_event(sk);
 }
 
+bool stack_has_event(const struct stack *st)
+{
+	return !list_empty(&st->tcp.events);
+}
+
 struct tcp_sock *stack_next_event(struct stack *st, unsigned *events)
 {
-	if (list_empty(&st->tcp.events))
+	if (!stack_has_event(st))
 		return NULL;
 	struct tcp_sock *sk = container_of(st->tcp.events.next, struct tcp_sock, event_node);
 	list_del(&sk->event_node);

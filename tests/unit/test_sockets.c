@@ -436,6 +436,38 @@ START_TEST(bytes_arrive_unchanged_both_ways)
 }
 END_TEST
 
+/* Turns as the daemon takes them until a byte has come, which is read. */
+static void await_byte(int f)
+{
+	struct pollfd p = {.fd = f, .events = POLLIN};
+	unsigned events;
+	char byte;
+
+	while (poll(&p, 1, 0) == 0) {
+		daemon_turn(&d);
+		ck_assert(d.busy || !stack_next_event(d.stack, &events));
+	}
+	ck_assert_int_eq((int)recv(f, &byte, 1, MSG_DONTWAIT), 1);
+}
+
+/* An answer in two pieces: the second waits for the first one's ACK (Nagle), and that for its
+ * timer, which thus sends the ACK, which sends the second, all within one flush. */
+START_TEST(what_a_timer_sets_off_at_both_ends_is_told_before_the_daemon_sleeps)
+{
+	int l, c, s;
+	connection(&l, &c, &s);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq((int)send(c, "?", 1, MSG_NOSIGNAL), 1);
+		await_byte(s);
+		ck_assert_int_eq((int)send(s, "1", 1, MSG_NOSIGNAL), 1);
+		await_byte(c);
+		ck_assert_int_eq((int)send(s, "2", 1, MSG_NOSIGNAL), 1);
+		await_byte(c);
+	}
+	close_all(l, c, s);
+}
+END_TEST
+
 START_TEST(a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost)
 {
 	static uint8_t chunk[32768], in[65536], want[65536];
@@ -836,6 +868,7 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, a_refused_connection_shows_its_error);
 	tcase_add_test(t, no_route_is_told_like_any_other_failure);
 	tcase_add_test(t, bytes_arrive_unchanged_both_ways);
+	tcase_add_test(t, what_a_timer_sets_off_at_both_ends_is_told_before_the_daemon_sleeps);
 	tcase_add_test(t, a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost);
 	tcase_add_test(t, a_half_close_is_one);
 	tcase_add_test(t, bytes_written_before_close_arrive);
