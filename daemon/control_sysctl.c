@@ -19,13 +19,15 @@ static json_t *document(json_t *values)
 	return doc;
 }
 
-static json_t *list_all(const struct sysctls *s)
+static json_t *list_all(const struct control_call *call)
 {
+	const struct sysctls *s = stack_sysctls(call->d->stack);
 	json_t *values = json_object();
 	char value[VALUE_MAX];
 
 	for (unsigned i = 0; sysctl_name(i); i++)
-		if (sysctl_get(s, sysctl_name(i), value, sizeof(value)) == 0)
+		if ((call->may_change || !sysctl_is_secret(sysctl_name(i))) &&
+		    sysctl_get(s, sysctl_name(i), value, sizeof(value)) == 0)
 			control_set_string(values, sysctl_name(i), value);
 	return document(values);
 }
@@ -48,6 +50,11 @@ static json_t *get(struct control_call *call)
 	char value[VALUE_MAX];
 
 	for (int i = 1; i < call->argc; i++) {
+		if (!call->may_change && sysctl_is_secret(call->argv[i])) {
+			json_decref(values);
+			return control_error("%.64s is for root and the user of xtcpd only",
+					     call->argv[i]);
+		}
 		if (sysctl_get(s, call->argv[i], value, sizeof(value)) < 0) {
 			json_decref(values);
 			return control_error("no such sysctl: %.64s", call->argv[i]);
@@ -102,7 +109,7 @@ static json_t *set(struct control_call *call, char *name, const char *first)
 json_t *control_sysctl(struct control_call *call)
 {
 	if (call->argc == 1)
-		return list_all(stack_sysctls(call->d->stack));
+		return list_all(call);
 	char *equals = strchr(call->argv[1], '=');
 	if (equals) {
 		*equals = '\0';

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/config.h"
@@ -17,7 +18,8 @@ enum sysctl_kind {
 	SYSCTL_U16,
 	SYSCTL_U16_PAIR,
 	SYSCTL_U32_TRIPLE,
-	SYSCTL_CONGESTION
+	SYSCTL_CONGESTION,
+	SYSCTL_FASTOPEN_KEY
 };
 
 struct sysctl_row {
@@ -91,6 +93,8 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_min_snd_mss", tcp_min_snd_mss, 48, 65535),
     IPV4("tcp_base_mss", tcp_base_mss, 48, 65535),
     IPV4("tcp_max_sockets", tcp_max_sockets, 1, 1u << 24),
+    IPV4("tcp_fastopen", tcp_fastopen, 0, 0xfff),
+    {"net.ipv4.tcp_fastopen_key", AT(tcp_fastopen_key), SYSCTL_FASTOPEN_KEY, 0, 0},
     {"net.ipv4.tcp_congestion_control", AT(tcp_congestion_control), SYSCTL_CONGESTION, 0, 0},
     {"net.ipv4.ip_local_port_range", AT(ip_local_port_range), SYSCTL_U16_PAIR, 1, 65535},
     {"net.ipv4.ip_unprivileged_port_start", AT(ip_unprivileged_port_start), SYSCTL_U16, 0, 65535},
@@ -165,6 +169,52 @@ static bool parse_signed(const struct sysctl_row *row, const char *s, int32_t *o
 	return true;
 }
 
+/* One to eight hexadecimal digits, and behind them `end`, which is passed. */
+static bool parse_word(const char **s, char end, uint32_t *word)
+{
+	size_t n = strspn(*s, "0123456789abcdefABCDEF");
+
+	if (n < 1 || n > 8 || (*s)[n] != end)
+		return false;
+	*word = (uint32_t)strtoul(*s, NULL, 16);
+	*s += end ? n + 1 : n;
+	return true;
+}
+
+/* Four words to a key; between two keys is a comma. */
+static bool set_fastopen_key(struct fastopen_keys *to, const char *s)
+{
+	struct fastopen_keys keys = {.count = strchr(s, ',') ? 2 : 1};
+
+	for (uint32_t i = 0; i < keys.count; i++)
+		for (int k = 0; k < 4; k++) {
+			char end = k < 3 ? '-' : i + 1 < keys.count ? ',' : '\0';
+			if (!parse_word(&s, end, &keys.word[i][k]))
+				return false;
+		}
+	*to = keys;
+	return true;
+}
+
+static int print_fastopen_key(const struct fastopen_keys *keys, char *value, size_t value_len)
+{
+	const uint32_t(*w)[4] = keys->word;
+	int len =
+	    snprintf(value, value_len, "%08x-%08x-%08x-%08x", w[0][0], w[0][1], w[0][2], w[0][3]);
+
+	if (keys->count < 2 || (size_t)len >= value_len)
+		return len;
+	return len + snprintf(value + len, value_len - (size_t)len, ",%08x-%08x-%08x-%08x", w[1][0],
+			      w[1][1], w[1][2], w[1][3]);
+}
+
+bool sysctl_is_secret(const char *name)
+{
+	const struct sysctl_row *row = row_of(name);
+
+	return row && row->kind == SYSCTL_FASTOPEN_KEY;
+}
+
 int sysctl_set(struct sysctls *s, const char *name, const char *value)
 {
 	const struct sysctl_row *row = row_of(name);
@@ -196,6 +246,8 @@ int sysctl_set(struct sysctls *s, const char *name, const char *value)
 		return 0;
 	case SYSCTL_CONGESTION:
 		return set_congestion(at, value) ? 0 : -EINVAL;
+	case SYSCTL_FASTOPEN_KEY:
+		return set_fastopen_key((struct fastopen_keys *)at, value) ? 0 : -EINVAL;
 	}
 	return -EINVAL;
 }
@@ -228,6 +280,9 @@ int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t va
 		break;
 	case SYSCTL_CONGESTION:
 		len = snprintf(value, value_len, "%s", at);
+		break;
+	case SYSCTL_FASTOPEN_KEY:
+		len = print_fastopen_key((const struct fastopen_keys *)at, value, value_len);
 		break;
 	}
 	return (size_t)len < value_len ? 0 : -ENOSPC;

@@ -48,6 +48,7 @@ static const struct sysctls defaults = {
     .tcp_pacing_ss_ratio = 200,
     .tcp_pacing_ca_ratio = 120,
     .tcp_notsent_lowat = UINT32_MAX,
+    .tcp_fastopen = 1,
     .tcp_adv_win_scale = 1,
     .tcp_moderate_rcvbuf = 1,
     .tcp_dsack = 1,

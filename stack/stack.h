@@ -75,6 +75,12 @@ struct stack_config {
 	size_t pkt_limit_bytes; /* receive side buffers */
 };
 
+/* Keys of Fast Open cookies (RFC 7413 4.1.2): the first makes them, both are believed. */
+struct fastopen_keys {
+	uint32_t count; /* 1 or 2 */
+	uint32_t word[2][4];
+};
+
 /*
  * What can be tuned, under the names Linux gives (net.ipv4.<name>, net.core.<name>). Times keep
  * Linux's units. stack_sysctls() returns the live struct: changes hold for what happens next.
@@ -131,6 +137,8 @@ struct sysctls {
 	uint32_t tcp_min_snd_mss;		/* 48 */
 	uint32_t tcp_base_mss;			/* 1024 */
 	uint32_t tcp_max_sockets;		/* 1048576 */
+	uint32_t tcp_fastopen;			/* 1: TFO_* in tcp/fastopen.h */
+	struct fastopen_keys tcp_fastopen_key;	/* at random */
 	char tcp_congestion_control[16];	/* "cubic" when there, else "reno" */
 	uint16_t ip_local_port_range[2];	/* 32768, 60999 */
 	uint16_t ip_unprivileged_port_start;	/* 1024; enforced by the caller of tcp_bind() */

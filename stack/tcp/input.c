@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_receive.h"
 
 #define SEC_US 1000000ull
@@ -96,6 +97,7 @@ static void take_reset(struct tcp_sock *sk)
 		err = EPIPE;
 	else if (sk->c.state == TCP_SYN_SENT)
 		err = ECONNREFUSED;
+	fastopen_child_reset(sk);
 	tcp_done(sk, err);
 }
 
@@ -131,7 +133,7 @@ static bool reset_is_exact(const struct tcp_sock *sk, uint32_t seq)
 /* The SYN-ACK of a simultaneous open comes again with the ACK we wait for (RFC 9293 figure 8). */
 static bool completes_simultaneous_open(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	return sk->c.state == TCP_SYN_RECV && seg->flags & TCP_ACK &&
+	return sk->c.state == TCP_SYN_RECV && seg->flags & TCP_ACK && seg->flags & TCP_SYN &&
 	       seg->seq + 1 == seg->end_seq && seg->end_seq == sk->rcv_nxt &&
 	       seg->ack == sk->snd_nxt;
 }
@@ -221,8 +223,9 @@ static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
 	sk->snd_wl1 = seg->seq;
 	sk->snd_wl2 = seg->ack;
 	tcp_set_state(sk, TCP_ESTABLISHED);
-	tcp_init_transfer(sk);
-	if (!sk->parent && !sk->orphan)
+	if (!sk->fastopen_child) /* which transfers already */
+		tcp_init_transfer(sk);
+	if (!sk->parent && !sk->orphan && !sk->fastopen_child)
 		tcp_event(sk, TCP_EVENT_CONNECTED);
 	tcp_want_flush(sk); /* a FIN may be waiting */
 }
@@ -230,7 +233,7 @@ static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
 /* RFC 9293 3.10.7.4, fifth, SYN-RECEIVED: our SYN must be what is acknowledged. */
 static bool ack_completes_open(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	return seg->ack == sk->iss + 1;
+	return seq_gt(seg->ack, sk->iss) && seq_leq(seg->ack, sk->snd_nxt);
 }
 
 /* Data for a program that has closed: nobody will ever read it (RFC 9293 3.6, RFC 2525 2.17). */
@@ -357,6 +360,8 @@ void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg)
 		drop(sk, DROP_TCP_CLOSE);
 		return;
 	}
+	if (sk->fastopen_child && sk->c.state == TCP_SYN_RECV && fastopen_rcv_child(sk, seg))
+		return;
 	if (!validate(sk, seg))
 		return;
 	if (!(seg->flags & TCP_ACK)) { /* RFC 9293 3.10.7.4, fifth */
@@ -418,7 +423,8 @@ void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_
 	}
 	int err = errno_of_icmp(type, code);
 	/* RFC 5461, RFC 1122 4.2.3.9: only a connection that is being opened is given up. */
-	if (sk->c.state == TCP_SYN_SENT || sk->c.state == TCP_SYN_RECV)
+	bool opening = sk->c.state == TCP_SYN_SENT || sk->c.state == TCP_SYN_RECV;
+	if (opening && !sk->fastopen_child)
 		tcp_done(sk, err);
 	else
 		sk->err_soft = err;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_passive.h"
 
 /* --- the accept queue ------------------------------------------------------------------------ */
@@ -158,12 +159,15 @@ static void take_syn(struct tcp_sock *listener, struct tcp_segment *seg, uint32_
 		return;
 	}
 	init.iss = isn ? isn : tcp_isn(st, &init.c);
+	if (fastopen_rcv_syn(listener, &init, seg))
+		return;
 	struct request_sock *req = request_add(&init);
 	if (!req) {
 		listen_count_drop(listener, seg, DROP_SOCKET_NOMEM);
 		return;
 	}
 	request_send_synack(req, tcp_ts_clock_ms(st->now_us));
+	req->fastopen_cookie = false; /* as Linux: not in the SYN-ACK sent again */
 }
 
 void listen_rcv_reopen(struct tcp_sock *listener, struct tcp_segment *seg, uint32_t isn)
@@ -214,6 +218,7 @@ int listen_start(struct tcp_sock *sk, int backlog)
 	list_init(&lq->accept_queue);
 	lq->max_ack_backlog = cap_backlog(sk->stack, backlog);
 	sk->lq = lq;
+	fastopen_listen_start(sk, lq->max_ack_backlog);
 	tcp_set_state(sk, TCP_LISTEN);
 	listener_hash(sk);
 	return 0;
@@ -254,6 +259,7 @@ void listen_stop(struct tcp_sock *sk)
 	while (!list_empty(&lq->syn_queue))
 		request_free(container_of(lq->syn_queue.next, struct request_sock, node));
 	reset_unaccepted(lq);
+	fastopen_listen_stop(lq);
 	sk->lq = NULL;
 	free(lq);
 	tcp_set_state(sk, TCP_CLOSE);

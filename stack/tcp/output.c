@@ -18,6 +18,7 @@
  */
 #include <errno.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_auth.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
@@ -73,6 +74,7 @@ static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
 	opt->sack_permitted = offer ? ctl->tcp_sack : sk->sack_ok;
 	opt->has_wscale = offer ? ctl->tcp_window_scaling : sk->wscale_ok;
 	opt->wscale = sk->rcv_wscale;
+	fastopen_syn_option(sk, opt);
 }
 
 static void fill_options(const struct tcp_sock *sk, uint8_t flags, struct tcp_options *opt)
@@ -363,7 +365,7 @@ static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
 static bool fin_follows(const struct tcp_sock *sk, uint32_t len)
 {
 	return sk->fin_queued && !sk->fin_sent && sk->snd_nxt + len == sk->write_seq &&
-	       window_left(sk) > len;
+	       window_left(sk) > len && sk->c.state != TCP_SYN_RECV;
 }
 
 /* A FIN asked for before ESTABLISHED, or by tcp_send_fin(): the state that goes with it. */

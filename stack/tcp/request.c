@@ -15,6 +15,7 @@
  */
 #include <stdlib.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_trace.h"
 
@@ -171,6 +172,11 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	    .tsval = ts_ms + req->ts_off,
 	    .tsecr = req->ts_recent,
 	};
+	if (req->fastopen_cookie) {
+		opt.has_tfo = true;
+		opt.tfo_len = FASTOPEN_COOKIE_BYTES;
+		fastopen_cookie(listener, &req->c, 0, opt.tfo);
+	}
 	/* RFC 7323 2.2: the window of a SYN is not scaled. */
 	uint16_t wnd = (uint16_t)(req->rcv_wnd < 65535 ? req->rcv_wnd : 65535);
 	trace_synack(req, opt.mss);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP on the wire: the header (RFC 9293 3.1) and its options (3.2; RFC 7323, 2018, 2385), read with
+ * TCP on the wire: the header (RFC 9293 3.1) and its options (3.2; RFC 7323, 2018, 2385, 7413), read with
  * bounds checked and written padded. A malformed option ends the list, as Linux has it: what was
  * read before it holds (RFC 9293 3.1, MUST-7), and the segment counts among TcpInErrs.
  */
@@ -17,6 +17,7 @@ enum {
 	OPT_SACK = 5,
 	OPT_TIMESTAMPS = 8,
 	OPT_MD5 = 19,
+	OPT_FASTOPEN = 34,
 };
 
 #define MD5_BYTES 16
@@ -28,6 +29,18 @@ static void parse_sack(struct tcp_options *opt, struct reader *body)
 		b->start = read_be32(body);
 		b->end = read_be32(body);
 	}
+}
+
+/* RFC 7413 4.1.1: a cookie, or the request for one. */
+static void parse_fastopen(struct tcp_options *opt, const uint8_t *data, size_t len)
+{
+	bool is_cookie =
+	    len >= TCP_FASTOPEN_COOKIE_MIN && len <= TCP_FASTOPEN_COOKIE_MAX && len % 2 == 0;
+	if (len > 0 && !is_cookie)
+		return;
+	opt->has_tfo = true;
+	opt->tfo_len = (uint8_t)len;
+	memcpy(opt->tfo, data, len);
 }
 
 /* One option with its body; one of a wrong length is ignored (RFC 9293 3.2, MUST-6). */
@@ -53,6 +66,8 @@ static void parse_one(struct tcp_options *opt, uint8_t kind, const uint8_t *data
 		bool good = len == MD5_BYTES && opt->auth == AUTH_NONE;
 		opt->auth = good ? AUTH_MD5 : AUTH_BAD;
 		opt->mac = data;
+	} else if (kind == OPT_FASTOPEN) {
+		parse_fastopen(opt, data, len);
 	}
 }
 
@@ -118,6 +133,16 @@ static uint8_t *put_sack(uint8_t *p, const struct tcp_options *opt, size_t room)
 	return p;
 }
 
+/* Left out where there is no room for it. */
+static uint8_t *put_fastopen(uint8_t *p, const struct tcp_options *opt, size_t room)
+{
+	unsigned len = 2u + opt->tfo_len, pad = (4 - len % 4) % 4;
+	if (!opt->has_tfo || len + pad > room)
+		return p;
+	p = put_option(put_nops(p, pad), OPT_FASTOPEN, (uint8_t)len);
+	return put_bytes(p, opt->tfo, opt->tfo_len);
+}
+
 size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt)
 {
 	uint8_t *p = to;
@@ -131,6 +156,7 @@ size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt)
 		p = put_option(put_nops(p, 2), OPT_SACK_PERMITTED, 2);
 	if (opt->has_wscale)
 		p = put_u8(put_option(put_nops(p, 1), OPT_WSCALE, 3), opt->wscale);
+	p = put_fastopen(p, opt, TCP_OPTIONS_MAX_BYTES - (size_t)(p - to));
 	p = put_sack(p, opt, TCP_OPTIONS_MAX_BYTES - (size_t)(p - to));
 	return (size_t)(p - to);
 }
@@ -162,6 +188,7 @@ static void keep_what_belongs(struct tcp_options *opt, bool syn)
 		opt->sack_cnt = 0;
 		return;
 	}
+	opt->has_tfo = false;
 	opt->mss = 0;
 	opt->has_wscale = opt->sack_permitted = false;
 	opt->wscale = 0;

@@ -48,7 +48,9 @@ static void free_unused_blocks(struct tcp_sock *sk)
 
 static bool may_write(const struct tcp_sock *sk)
 {
-	return (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT) && !sk->fin_queued;
+	bool fast = sk->c.state == TCP_SYN_RECV && sk->fastopen_child;
+	return (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT || fast) &&
+	       !sk->fin_queued;
 }
 
 static uint32_t notsent_lowat(const struct tcp_sock *sk)

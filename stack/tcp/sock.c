@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "stack/stack_impl.h"
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_trace.h"
 
 #define SEC_US 1000000ull
@@ -68,7 +69,7 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
 	sk->c.state = TCP_CLOSE;
 	sk->c.laddr = sk->c.raddr = sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
 	struct list *nodes[] = {&sk->event_node,  &sk->flush_node,  &sk->bind_node,
-				&sk->accept_node, &sk->listen_node, &sk->children_node};
+				&sk->accept_node, &sk->listen_node, &sk->fastopen_node};
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		list_init(nodes[i]);
 	sk->sndbuf_bytes = st->sysctl.tcp_wmem[1];
@@ -94,12 +95,14 @@ void tcp_sock_free(struct tcp_sock *sk)
 	tcp_rcv_queues_purge(sk);
 	list_del(&sk->event_node);
 	list_del(&sk->flush_node);
+	fastopen_child_settled(sk);
 	list_del(&sk->accept_node);
 	list_del(&sk->all_node);
 	tcp->sockets--;
 	if (sk->orphan)
 		tcp->orphans--;
 	tcp_auth_free(sk->auth);
+	free(sk->fastopen_keys);
 	free(sk->lq);
 	free(sk);
 }
@@ -134,6 +137,7 @@ static void change_state(struct tcp_sock *sk, enum tcp_state state, int err)
 	*curr_estab -= counts_as_established(old);
 	if (state == TCP_CLOSE && counts_as_established(old))
 		snmp_inc(sk->stack, TcpEstabResets);
+	fastopen_child_settled(sk);
 	sk->c.state = (uint8_t)state;
 	/* Of one that has left its place to a timewait_sock that is its life from here on. */
 	bool gone = state == TCP_CLOSE && !sk->c.hash_pprev;

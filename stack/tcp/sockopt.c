@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/in.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/sockopt.h"
 #include "stack/tcp/tcp_auth.h"
 #include "stack/tcp/tcp_passive.h"
@@ -230,7 +231,7 @@ static int set_tcp_counted(struct tcp_sock *sk, int name, int value)
 			sk->user_timeout_ms = (uint32_t)value;
 		return err;
 	default:
-		return -ENOPROTOOPT;
+		return fastopen_setsockopt(sk, name, value);
 	}
 }
 
@@ -281,6 +282,8 @@ int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, si
 		return set_congestion(sk, val, len);
 	if (level == IPPROTO_TCP && (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT))
 		return md5_setsockopt(sk, name, val, len);
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+		return fastopen_set_key(sk, val, len);
 	if (len < sizeof(value))
 		return -EINVAL;
 	memcpy(&value, val, sizeof(value));
@@ -413,7 +416,7 @@ static int get_tcp_counted(const struct tcp_sock *sk, int name, int *value)
 		*value = (int)sk->user_timeout_ms;
 		return 0;
 	default:
-		return -ENOPROTOOPT;
+		return fastopen_getsockopt(sk, name, value);
 	}
 }
 
@@ -469,6 +472,8 @@ static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 		return sockopt_give(val, len, "", 0); /* reno and cubic have nothing to tell */
 	if (name == TCP_CONGESTION)
 		return get_congestion(sk, val, len);
+	if (name == TCP_FASTOPEN_KEY)
+		return fastopen_get_key(sk, val, len);
 	int err = get_tcp_int(sk, name, &value);
 	return err ? err : sockopt_give(val, len, &value, sizeof(value));
 }

@@ -40,6 +40,9 @@ int tcp_layer_init(struct stack *st)
 	tcp->ts_key = random_key(&st->random);
 	tcp->cookie_key[0] = random_key(&st->random);
 	tcp->cookie_key[1] = random_key(&st->random);
+	st->sysctl.tcp_fastopen_key.count = 1;
+	for (int i = 0; i < 4; i++)
+		st->sysctl.tcp_fastopen_key.word[0][i] = (uint32_t)random_u64(&st->random);
 	tcp->ehash_size = TCP_EHASH_MIN;
 	tcp->ehash = calloc(tcp->ehash_size, sizeof(*tcp->ehash));
 	tcp->lhash_size = LHASH_SIZE;

@@ -49,6 +49,8 @@ enum {
 #define TCP_DEFAULT_MSS 536 /* RFC 9293 3.7.1: what a peer that says nothing gets */
 #define TCP_MAX_WSCALE 14
 #define TCP_SACK_BLOCKS_MAX 4
+#define TCP_FASTOPEN_COOKIE_MIN 4 /* RFC 7413 4.1.1; an even number of bytes */
+#define TCP_FASTOPEN_COOKIE_MAX 16
 
 struct sack_block {
 	uint32_t start, end; /* [start, end) */
@@ -70,6 +72,8 @@ struct tcp_options {
 	uint32_t tsval, tsecr;
 	struct sack_block sack[TCP_SACK_BLOCKS_MAX];
 	const uint8_t *mac; /* received: in the segment; 16 bytes of MD5 */
+	bool has_tfo;	    /* RFC 7413 4.1.1; tfo_len 0: a request */
+	uint8_t tfo_len, tfo[TCP_FASTOPEN_COOKIE_MAX];
 };
 
 /* A received segment, parsed and checksummed. */
@@ -121,6 +125,7 @@ struct request_sock {
 	uint8_t num_retrans, num_timeout;
 	uint8_t tos;
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, acked : 1 /* TCP_DEFER_ACCEPT */;
+	bool fastopen_cookie : 1; /* goes with the first SYN-ACK */
 };
 
 /* TIME_WAIT, and nothing more than it needs. FIN_WAIT_2 orphans live here too (substate). */
@@ -150,6 +155,9 @@ struct listen_queue {
 	uint32_t max_ack_backlog;	/* the backlog: the queue holds one more */
 	uint64_t last_synq_overflow_us; /* cookies are believed only for a while after it */
 	bool synq_overflow_seen;
+	uint32_t fastopen_qlen;		/* Fast Open children in SYN_RECV, and penalties */
+	struct list fastopen_pending;	/* tcp_sock.fastopen_node: these children */
+	struct list fastopen_penalties; /* fastopen_server.c */
 };
 
 /* One transmitted piece of the send buffer: the unit of SACK, loss marks and RTT samples. */
@@ -235,8 +243,9 @@ struct tcp_sock {
 
 	/* --- listener and accept queue (listen.c) */
 	struct listen_queue *lq;
-	struct list accept_node;   /* on the parent's accept queue */
-	struct list children_node; /* unused unless parent is set */
+	struct list accept_node;	    /* on the parent's accept queue */
+	struct tcp_sock *fastopen_listener; /* while it counts in its fastopen_qlen */
+	struct list fastopen_node;
 	/* While on its accept queue: such a sock is no orphan although it has no user. A connection
 	 * that ends there stays there, in CLOSE, until tcp_accept() or listen_stop(). */
 	struct tcp_sock *parent;
@@ -245,7 +254,8 @@ struct tcp_sock {
 
 	/* --- options */
 	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
-	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1;
+	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1,
+	    fastopen_no_cookie : 1;
 	int32_t linger_s;
 	uint32_t keepidle_s, keepintvl_s, keepcnt;
 	uint32_t user_timeout_ms;
@@ -254,8 +264,10 @@ struct tcp_sock {
 	int32_t linger2_s; /* TCP_LINGER2 */
 	uint32_t window_clamp;
 	uint32_t notsent_lowat;
-	uint64_t max_pacing_bytes_per_s; /* SO_MAX_PACING_RATE */
-	bool pacing;			 /* is to be paced at all; once set it stays */
+	uint64_t max_pacing_bytes_per_s;     /* SO_MAX_PACING_RATE */
+	bool pacing;			     /* is to be paced at all; once set it stays */
+	uint32_t fastopen_max_qlen;	     /* TCP_FASTOPEN */
+	struct fastopen_keys *fastopen_keys; /* TCP_FASTOPEN_KEY, or NULL */
 	uint16_t user_mss;
 	uint8_t tos, ttl;		     /* ttl 0: default */
 	uint8_t pmtudisc;		     /* IP_MTU_DISCOVER */
@@ -281,6 +293,8 @@ struct tcp_sock {
 	uint32_t pmtu_bytes;
 	uint8_t snd_wscale, rcv_wscale;
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
+	/* Fast Open: made by a SYN with data, may send in SYN_RECV; data in a SYN was taken. */
+	bool fastopen_child : 1, fastopen_new_cookie : 1, syn_data_acked : 1;
 
 	/* --- receive side */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;

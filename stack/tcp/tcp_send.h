@@ -56,13 +56,13 @@ static inline bool tcp_has_unsent(const struct tcp_sock *sk)
 	return tcp_unsent_bytes(sk) > 0 || (sk->fin_queued && !sk->fin_sent);
 }
 
-/* The states in which data and FIN may leave (RFC 9293 3.10.2; the closing ones for what is
- * queued). */
+/* The states in which data may leave, and but for Fast Open's the FIN (RFC 9293 3.10.2, RFC 7413 4.2.2;
+ * the closing ones for what is queued). */
 static inline bool tcp_state_sends(const struct tcp_sock *sk)
 {
 	return sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT ||
 	       sk->c.state == TCP_FIN_WAIT1 || sk->c.state == TCP_CLOSING ||
-	       sk->c.state == TCP_LAST_ACK;
+	       sk->c.state == TCP_LAST_ACK || (sk->c.state == TCP_SYN_RECV && sk->fastopen_child);
 }
 
 static inline bool tcp_in_slow_start(const struct tcp_sock *sk)

@@ -147,7 +147,10 @@ static bool should_give_up(const struct tcp_sock *sk)
 	uint64_t user_us = sk->user_timeout_ms * MS_US;
 	unsigned boundary = ctl->tcp_retries2;
 	if (is_opening(sk)) {
-		boundary = sk->syn_retries ? sk->syn_retries : ctl->tcp_syn_retries;
+		boundary = sk->fastopen_child ? ctl->tcp_synack_retries : ctl->tcp_syn_retries;
+		boundary = sk->syn_retries ? sk->syn_retries : boundary;
+		if (sk->fastopen_child) /* as Linux: one more than a request_sock's */
+			boundary++;
 		return sk->retransmits >= boundary ||
 		       (user_us && retransmitted_for(sk, boundary, user_us));
 	}
@@ -195,6 +198,8 @@ static void syn_timeout(struct tcp_sock *sk)
 		tcp_done(sk, -err);
 		return;
 	}
+	if (sk->fastopen_child) /* RFC 6298 5.7, RFC 5681 3.1: the SYN-ACK was lost */
+		sk->cwnd_bytes = sk->mss_cache;
 	back_off_syn(sk);
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO,
 			  clamp_to_user_timeout(sk, sk->first_retrans_us, sk->rto_us));

@@ -151,6 +151,29 @@ static void option_unsent_stream(void)
 	say_bytes("read", back, read(fd, back, sizeof(back)));
 }
 
+static void option_fastopen_listener(void)
+{
+	int fd = tcp();
+	char key[40];
+	socklen_t len = 8;
+	get("FASTOPEN", fd, IPPROTO_TCP, TCP_FASTOPEN);
+	set("FASTOPEN 5", fd, IPPROTO_TCP, TCP_FASTOPEN, 5);
+	set("FASTOPEN -1", fd, IPPROTO_TCP, TCP_FASTOPEN, -1);
+	set("FASTOPEN 0", fd, IPPROTO_TCP, TCP_FASTOPEN, 0);
+	set("NO_COOKIE 1", fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
+	set("NO_COOKIE 2", fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 2);
+	say("KEY short", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, "0123", 4));
+	say("KEY one", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, "0123456789abcdef", 16));
+	say("KEY get 8", getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &len));
+	say_bytes("KEY", key, len);
+	say("KEY two",
+	    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, "0123456789abcdefghijklmnopqrstuv", 32));
+	len = sizeof(key);
+	say("KEY get", getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &len));
+	say_bytes("KEY", key, len);
+	set("FASTOPEN on a connection", accepted().fd, IPPROTO_TCP, TCP_FASTOPEN, 5);
+}
+
 static void option_buffers(void)
 {
 	int fd = tcp();
@@ -285,6 +308,7 @@ const struct story option_stories[] = {
     {"option-keepalive", option_keepalive},
     {"option-ranges", option_ranges},
     {"option-buffers", option_buffers},
+    {"option-fastopen-listener", option_fastopen_listener},
     {"option-path", option_path},
     {"option-unsent", option_unsent},
     {"option-unsent-stream", option_unsent_stream},

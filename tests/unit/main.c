@@ -6,12 +6,15 @@
 #include "tests/unit/suites.h"
 
 static Suite *(*const suites[])(void) = {
-    base_suite,	   neigh_suite,	  ip_suite,	    icmp_suite,	    reassembly_suite, route_suite,
-    fuzz_suite,	   config_suite,  daemon_suite,	    link_suite,	    sockets_suite,    listen_suite,
-    segment_suite, bind_suite,	  syncookies_suite, timewait_suite, sockopt_suite,    connect_suite,
-    close_suite,   receive_suite, output_suite,	    recovery_suite, frto_suite,	      lossy_suite,
-    timers_suite,  cc_suite,	  sysctl_suite,	    rules_suite,    tunables_suite,   rate_suite,
-    pacing_suite,  control_suite, md5_suite,	    impair_suite,   trace_suite,
+    base_suite,	      neigh_suite,    ip_suite,		icmp_suite,
+    reassembly_suite, route_suite,    fuzz_suite,	config_suite,
+    daemon_suite,     link_suite,     sockets_suite,	listen_suite,
+    segment_suite,    bind_suite,     syncookies_suite, timewait_suite,
+    sockopt_suite,    connect_suite,  close_suite,	receive_suite,
+    output_suite,     recovery_suite, frto_suite,	lossy_suite,
+    timers_suite,     cc_suite,	      sysctl_suite,	rules_suite,
+    tunables_suite,   rate_suite,     pacing_suite,	fastopen_server_suite,
+    control_suite,    md5_suite,      impair_suite,	trace_suite,
 };
 
 int main(void)

@@ -34,6 +34,7 @@ Suite *frto_suite(void);
 Suite *lossy_suite(void);
 Suite *timers_suite(void);
 Suite *cc_suite(void);
+Suite *fastopen_server_suite(void);
 Suite *sysctl_suite(void);
 Suite *rules_suite(void);
 Suite *tunables_suite(void);

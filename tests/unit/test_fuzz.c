@@ -380,6 +380,8 @@ static void start(struct fuzz *f, unsigned seed)
 	random_seed(&f->random, bytes);
 	f->h = host_new_with(&config, true);
 	stack_sysctls(f->h->st)->tcp_max_syn_backlog = 16; /* cookies are reached, too */
+	if (seed % 2) /* Fast Open without cookies, on every listener */
+		stack_sysctls(f->h->st)->tcp_fastopen = 0x603;
 	f->listener = tcp_socket(f->h->st, f, 0, &err);
 	ck_assert_ptr_nonnull(f->listener);
 	ck_assert_int_eq(tcp_bind(f->listener, &any), 0);

@@ -30,7 +30,8 @@ struct script {
 	uint16_t win, urg;
 	uint8_t flags;
 	bool has_ack, has_win, has_urg;
-	bool any_tsval, any_tsecr, no_ts, no_sack, no_mss, no_wscale, no_sackok, no_md5;
+	bool any_tsval, any_tsecr, any_cookie;
+	bool no_ts, no_sack, no_mss, no_wscale, no_sackok, no_md5, no_fo;
 	char md5_key[81];
 	struct tcp_options opt;
 	char line[LINE_MAX_BYTES];
@@ -67,6 +68,18 @@ static void parse_sack(struct script *s, const char *word)
 	}
 }
 
+static void parse_cookie(struct script *s, const char *hex)
+{
+	unsigned byte;
+	s->opt.has_tfo = true;
+	s->any_cookie = *hex == '*';
+	while (sscanf(hex, "%2x", &byte) == 1) {
+		ck_assert_uint_lt(s->opt.tfo_len, sizeof(s->opt.tfo));
+		s->opt.tfo[s->opt.tfo_len++] = (uint8_t)byte;
+		hex += 2;
+	}
+}
+
 static void parse_option(struct script *s, const char *word)
 {
 	unsigned n = 0;
@@ -79,6 +92,8 @@ static void parse_option(struct script *s, const char *word)
 	} else if (sscanf(word, "wscale %u", &n) == 1) {
 		s->opt.has_wscale = true;
 		s->opt.wscale = (uint8_t)n;
+	} else if (strcmp(word, "FO") == 0 || strncmp(word, "FO ", 3) == 0) {
+		parse_cookie(s, word[2] ? word + 3 : "");
 	} else if (strcmp(word, "sackOK") == 0) {
 		s->opt.sack_permitted = true;
 	} else if (sscanf(word, "md5 %80s", s->md5_key) == 1) {
@@ -95,6 +110,8 @@ static void parse_option(struct script *s, const char *word)
 		s->no_wscale = true;
 	} else if (strcmp(word, "no-sackOK") == 0) {
 		s->no_sackok = true;
+	} else if (strcmp(word, "no-FO") == 0) {
+		s->no_fo = true;
 	} else {
 		ck_assert_msg(!*word || strcmp(word, "nop") == 0 || strcmp(word, "eol") == 0,
 			      "unknown option '%s'", word);
@@ -176,6 +193,8 @@ static uint8_t *put_options(const struct wire *w, uint8_t *p, const struct tcp_o
 			p = put_be32(p, w->at->iss + o->sack[i].end);
 		}
 	}
+	if (o->has_tfo)
+		p = put_bytes(put_u8(put_u8(p, 34), (uint8_t)(2 + o->tfo_len)), o->tfo, o->tfo_len);
 	while ((p - start) % 4)
 		p = put_u8(p, 1);
 	return p;
@@ -218,7 +237,7 @@ static void put_in(struct wire *w, struct script *s)
 	put_u8(put_u8(tcp + 12, (uint8_t)(hdr_len / 4 << 4)), s->flags);
 	put_be16(put_be16(put_be16(tcp + 14, s->win), 0), s->urg);
 	for (uint32_t i = 0; i < s->len; i++)
-		p[i] = pattern(s->seq + i);
+		p[i] = pattern(s->seq + (s->flags & TCP_SYN ? 1 : 0) + i);
 	if (key)
 		sign_md5(tcp + TCP_HDR_BYTES + 4, PEER_V4, HOST_V4, tcp, len, key);
 	uint32_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP_, (uint32_t)len);
@@ -300,6 +319,11 @@ static void read_options(struct reader r, struct tcp_options *o)
 			o->has_ts = true;
 			o->tsval = read_be32(&body);
 			o->tsecr = read_be32(&body);
+		} else if (kind == 34) {
+			ck_assert_uint_le(len - 2u, sizeof(o->tfo));
+			o->has_tfo = true;
+			o->tfo_len = (uint8_t)(len - 2u);
+			memcpy(o->tfo, body.p, o->tfo_len);
 		}
 	}
 }
@@ -407,6 +431,11 @@ static void describe(char *to, size_t cap, const struct wire_segment *s)
 	for (unsigned i = 0; i < s->opt.sack_cnt; i++)
 		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%u:%u",
 				      i ? " " : "sack ", s->opt.sack[i].start, s->opt.sack[i].end);
+	if (s->opt.has_tfo)
+		n += (size_t)snprintf(options + n, sizeof(options) - n, ",FO");
+	for (unsigned i = 0; i < s->opt.tfo_len; i++)
+		n += (size_t)snprintf(options + n, sizeof(options) - n, i ? "%02x" : " %02x",
+				      s->opt.tfo[i]);
 	snprintf(to, cap, "%s %u:%u(%u) ack %u win %u urg %u <%s>", flags[0] ? flags : "-", s->seq,
 		 s->seq + s->len, s->len, s->ack, s->win, s->urg, options);
 }
@@ -417,14 +446,26 @@ static bool same_sacks(const struct tcp_options *a, const struct tcp_options *b)
 	       memcmp(a->sack, b->sack, a->sack_cnt * sizeof(a->sack[0])) == 0;
 }
 
+static bool same_cookie(const struct script *s, const struct tcp_options *got)
+{
+	if (!got->has_tfo)
+		return false;
+	return s->any_cookie ? got->tfo_len > 0
+			     : got->tfo_len == s->opt.tfo_len &&
+				   memcmp(got->tfo, s->opt.tfo, got->tfo_len) == 0;
+}
+
 static bool same_options(const struct script *s, const struct tcp_options *got)
 {
 	const struct tcp_options *o = &s->opt;
 	if ((s->no_ts && got->has_ts) || (s->no_sack && got->sack_cnt) || (s->no_mss && got->mss) ||
-	    (s->no_wscale && got->has_wscale) || (s->no_sackok && got->sack_permitted))
+	    (s->no_wscale && got->has_wscale) || (s->no_sackok && got->sack_permitted) ||
+	    (s->no_fo && got->has_tfo))
 		return false;
 	if (o->has_ts && (!got->has_ts || (!s->any_tsval && got->tsval != o->tsval) ||
 			  (!s->any_tsecr && got->tsecr != o->tsecr)))
+		return false;
+	if (o->has_tfo && !same_cookie(s, got))
 		return false;
 	if (o->has_wscale && (!got->has_wscale || got->wscale != o->wscale))
 		return false;
@@ -471,7 +512,8 @@ void wire_out(struct wire *w, const char *fmt, ...)
 		      got.sport, got.dport, s.line);
 	check_md5(w, &s, &got);
 	for (uint32_t i = 0; i < got.len; i++)
-		ck_assert_uint_eq(got.payload[i], pattern(got.seq + i));
+		ck_assert_uint_eq(got.payload[i],
+				  pattern(got.seq + (got.flags & TCP_SYN ? 1 : 0) + i));
 }
 
 void wire_out_none(struct wire *w)

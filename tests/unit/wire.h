@@ -12,10 +12,10 @@
  *
  * Flags are S F R P U E W, a dot for ACK, and "-" for none. Sequence numbers are relative: each
  * side's own SYN is 0, its first byte 1. "win" is the field as it is on the wire. Options in angle
- * brackets: mss N, wscale N, sackOK, ts VAL ECR, sack A:B C:D (relative), eol, nop; "urg N" is the
- * urgent pointer. In wire_out() what is not mentioned (win, ack, urg, each option) is not compared;
- * "no-ts", "no-sack", "no-mss", "no-wscale" and "no-sackOK" say that it must be absent, "ts * N"
- * and "ts N *" leave one half open. Payload is a known pattern of the sequence number in both
+ * brackets: mss N, wscale N, sackOK, ts VAL ECR, sack A:B C:D (relative), FO (a Fast Open cookie asked
+ * for) or FO HEX (a cookie), eol, nop; "urg N" is the urgent pointer. In wire_out() what is not mentioned (win, ack, urg, each option) is not compared;
+ * "no-ts", "no-sack", "no-mss", "no-wscale", "no-sackOK" and "no-FO" say that it must be absent, "ts * N"
+ * and "ts N *" leave one half open, "FO *" any cookie. Payload is a known pattern of the sequence number in both
  * directions, and is compared wherever it arrives.
  *
  * "md5 KEY" signs what comes in and judges what has been sent (RFC 2385); where the flow has a
