@@ -264,11 +264,11 @@ void daemon_stop(struct daemon *d)
 	impairment_stop(d);
 	sockets_destroy(d);
 	link_close(d);
+	tombstones_destroy(&d->tombstones); /* some hold sockets of the stack */
+	tombstones_destroy(&d->ghosts);
 	if (d->stack)
 		stack_destroy(d->stack);
 	d->stack = NULL;
-	tombstones_destroy(&d->tombstones);
-	tombstones_destroy(&d->ghosts);
 	if (d->signals.fd >= 0)
 		close(d->signals.fd);
 	loop_destroy(&d->loop);

@@ -23,10 +23,13 @@ static void take_descriptors(struct msghdr *msg, struct rpc_received *got)
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (got->fds++ == 0)
+			if (got->fds++ == 0) {
 				got->fd = fd;
-			else
-				close(fd);
+				continue;
+			}
+			if (got->fds == 2)
+				got->second = socket_cookie(fd);
+			close(fd);
 		}
 	}
 	if (msg->msg_flags & MSG_CTRUNC)

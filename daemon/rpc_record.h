@@ -14,6 +14,7 @@ struct rpc_received {
 	int fds;	 /* how many descriptors came along */
 	int fd;		 /* the first, -1: none. The others are closed already */
 	uint64_t cookie; /* the kernel's, of fd; 0: it is no AF_UNIX stream socket */
+	uint64_t second; /* the same of the second descriptor */
 };
 
 void rpc_receive(int from, struct rpc_request *req, struct rpc_received *got);

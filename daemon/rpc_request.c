@@ -10,6 +10,7 @@
 #include "daemon/rpc_request.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,16 @@ static void refuse(struct rpc_call *call, int err)
 	tombstone_put(&call->d->tombstones, call->cookie)->error = -err;
 }
 
+/* A socket that goes on where another descriptor's has ended. Its address may be another's by now,
+ * if the kernel's answer to that was too slow: then it is unbound. */
+static void take_up(struct daemon *d, struct tombstone *stone)
+{
+	if (stone->bound.port)
+		(void)tcp_bind(stone->sk, &stone->bound);
+	stone->sk = NULL;
+	tombstone_drop(&d->tombstones, stone);
+}
+
 static bool attach(struct rpc_call *call)
 {
 	struct daemon *d = call->d;
@@ -45,11 +56,15 @@ static bool attach(struct rpc_call *call)
 		daemon_count(d, XtcpdRpcBad);
 		return false;
 	}
-	struct xsocket *xs = xsocket_create(d, call->fd, call->cookie, &call->cred, NULL, &err);
+	struct tombstone *stone = tombstone_find(&d->tombstones, call->cookie);
+	struct tcp_sock *kept = stone ? stone->sk : NULL;
+	struct xsocket *xs = xsocket_create(d, call->fd, call->cookie, &call->cred, kept, &err);
 	if (!xs) {
 		refuse(call, err);
 		return false;
 	}
+	if (kept)
+		take_up(d, stone);
 	process_comm(xs->pid, xs->comm);
 	daemon_count(d, XtcpdRpcRequests);
 	if (call->req->type == RPC_CONNECT)
@@ -71,15 +86,22 @@ static int bind_right(struct rpc_call *call, const struct sock_addr *local)
 	return peer_may_bind_low_port(call->fd, &call->cred) ? 0 : -EACCES;
 }
 
-static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+static int bind_address(struct rpc_call *call, struct sock_addr *local)
 {
 	const struct sockaddr_in *sin = &call->req->addr;
-	struct sock_addr local = from_sockaddr_in(sin);
 
+	*local = from_sockaddr_in(sin);
 	if (sin->sin_family != AF_INET &&
-	    !(sin->sin_family == AF_UNSPEC && ip_addr_is_any(&local.addr)))
+	    !(sin->sin_family == AF_UNSPEC && ip_addr_is_any(&local->addr)))
 		return -EAFNOSUPPORT;
-	int err = bind_right(call, &local);
+	return bind_right(call, local);
+}
+
+static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	struct sock_addr local;
+
+	int err = bind_address(call, &local);
 	if (!err)
 		err = tcp_bind(xs->sk, &local);
 	if (err == -EADDRINUSE && sockets_free_port(call->d, local.port) && xs->sk)
@@ -115,6 +137,11 @@ static int do_unlisten(struct rpc_call *call, struct xsocket *xs, struct rpc_rep
 {
 	(void)call;
 	(void)reply;
+	if (xs->state == XS_CONNECTING) {
+		tcp_disconnect(xs->sk);
+		xsocket_fail(xs, ECONNRESET);
+		return 0;
+	}
 	if (xs->state != XS_LISTENING)
 		return -ENOTCONN;
 	tcp_disconnect(xs->sk);
@@ -201,18 +228,22 @@ static int do_geterr(struct rpc_call *call, struct xsocket *xs, struct rpc_reply
 
 static int do_disconnect(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
 {
-	(void)call;
-	(void)reply;
-	tcp_disconnect(xs->sk);
-	return 0; /* E is closed once the reply is on its way */
+	struct sock_addr bound;
+
+	reply->arg = xsocket_hand_over(xs, call->second, &bound);
+	reply->addr = to_sockaddr_in(&bound);
+	return 0;
 }
 
 static int do_outq(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
 {
-	(void)call;
-	if (xs->state == XS_LISTENING)
+	enum tcp_state state = tcp_state(xs->sk);
+
+	if (state == TCP_LISTEN)
 		return -EINVAL; /* as tcp_ioctl() */
-	size_t bytes = tcp_outq_bytes(xs->sk);
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
+		return 0;
+	size_t bytes = call->req->arg ? tcp_outq_unsent_bytes(xs->sk) : tcp_outq_bytes(xs->sk);
 	if (xs->state == XS_CONNECTED)
 		bytes += pump_unread_bytes(xs);
 	reply->arg = (int32_t)bytes;
@@ -248,17 +279,83 @@ static handler_fn *const handlers[RPC_TYPE_MAX] = {
 
 /* --- requests about a socket that has ended: F is still open and may ask what became of it */
 
-static int ask_the_dead(struct rpc_call *call, struct rpc_reply *reply)
+static bool was_connected(const struct tombstone *stone)
 {
-	struct tombstone *stone = tombstone_find(&call->d->tombstones, call->cookie);
-	int err = 0;
+	return stone->remote.sin_family == AF_INET;
+}
 
-	if (!stone)
-		stone = tombstone_find(&call->d->ghosts, call->cookie);
-	if (!stone) {
-		daemon_count(call->d, XtcpdRpcUnknownSocket);
-		return call->req->type == RPC_GETERR ? 0 : -ENOTCONN;
+/* F may have been shut down both ways, and not closed. */
+static enum tcp_state state_of_the_dead(struct daemon *d, const struct tombstone *stone)
+{
+	struct sock_addr local = from_sockaddr_in(&stone->local),
+			 remote = from_sockaddr_in(&stone->remote);
+
+	return was_connected(stone) ? tcp_orphan_state(d->stack, &local, &remote) : TCP_CLOSE;
+}
+
+static int option_of_the_dead(struct rpc_call *call, struct tombstone *stone,
+			      struct rpc_reply *reply)
+{
+	const struct rpc_request *req = call->req;
+	size_t len = req->value_len;
+
+	if (stone->sk) {
+		int err = tcp_getsockopt(stone->sk, req->level, req->name, reply->value, &len);
+		reply->value_len = err ? 0 : (uint32_t)len;
+		return err;
 	}
+	if (req->level != IPPROTO_TCP || req->name != TCP_INFO)
+		return -ENOTCONN;
+	stone->info.tcpi_state = state_of_the_dead(call->d, stone);
+	if (len > sizeof(stone->info))
+		len = sizeof(stone->info);
+	memcpy(reply->value, &stone->info, len);
+	reply->value_len = (uint32_t)len;
+	return 0;
+}
+
+/* The second descriptor inherits what is left of the first. */
+static int hand_over_the_dead(struct rpc_call *call, struct tombstone *stone,
+			      struct rpc_reply *reply)
+{
+	struct tcp_sock *sk = stone->sk;
+	struct sock_addr bound = stone->bound, local = from_sockaddr_in(&stone->local),
+			 remote = from_sockaddr_in(&stone->remote);
+
+	if (was_connected(stone) && tcp_orphan_reset(call->d->stack, &local, &remote))
+		stone->error = ECONNRESET;
+	reply->arg = stone->error;
+	stone->error = 0;
+	stone->sk = NULL;
+	if (!sk)
+		return 0;
+	stone = tombstone_put(&call->d->tombstones, call->second);
+	stone->sk = sk;
+	stone->bound = bound;
+	if (bound.port)
+		reply->addr = to_sockaddr_in(&bound);
+	return 0;
+}
+
+/* -ENOTCONN: it is neither bound nor connected any more, and may be bound once it is renewed. */
+static int bind_the_dead(struct rpc_call *call, const struct tombstone *stone)
+{
+	struct sock_addr local;
+
+	int err = bind_address(call, &local);
+	if (err)
+		return err;
+	if (!ip_addr_is_any(&local.addr) && !stack_is_local_v4(call->d->stack, local.addr.v4))
+		return -EADDRNOTAVAIL;
+	return stone->unlistened || state_of_the_dead(call->d, stone) != TCP_CLOSE ? -EINVAL
+										   : -ENOTCONN;
+}
+
+static int answer_for_the_dead(struct rpc_call *call, struct tombstone *stone,
+			       struct rpc_reply *reply)
+{
+	int err;
+
 	switch (call->req->type) {
 	case RPC_GETERR:
 		err = -stone->error;
@@ -268,14 +365,39 @@ static int ask_the_dead(struct rpc_call *call, struct rpc_reply *reply)
 		reply->addr = stone->local;
 		reply->addr.sin_family = AF_INET;
 		return 0;
-	case RPC_OUTQ:
+	case RPC_GETPEER:
+		if (state_of_the_dead(call->d, stone) == TCP_CLOSE)
+			return -ENOTCONN;
+		reply->addr = stone->remote;
+		return 0;
+	case RPC_BIND:
+		return bind_the_dead(call, stone);
+	case RPC_GETSOCKOPT:
+		return option_of_the_dead(call, stone, reply);
 	case RPC_SETSOCKOPT:
-	case RPC_REFUSED:
+		return stone->sk ? tcp_setsockopt(stone->sk, call->req->level, call->req->name,
+						  call->req->value, call->req->value_len)
+				 : 0;
 	case RPC_DISCONNECT:
+		return hand_over_the_dead(call, stone, reply);
+	case RPC_OUTQ:
+	case RPC_REFUSED:
 		return 0;
 	default:
 		return -ENOTCONN;
 	}
+}
+
+static int ask_the_dead(struct rpc_call *call, struct rpc_reply *reply)
+{
+	struct tombstone *stone = tombstone_find(&call->d->tombstones, call->cookie);
+
+	if (!stone)
+		stone = tombstone_find(&call->d->ghosts, call->cookie);
+	if (stone)
+		return answer_for_the_dead(call, stone, reply);
+	daemon_count(call->d, XtcpdRpcUnknownSocket);
+	return call->req->type == RPC_GETERR ? 0 : -ENOTCONN;
 }
 
 /* --- dispatch */
@@ -360,7 +482,5 @@ bool rpc_request_run(struct rpc_call *call)
 		return false;
 	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
 	send_reply(call, &reply, err);
-	if (type == RPC_DISCONNECT && xs && xs->sk)
-		xsocket_close(xs, false);
 	return false;
 }

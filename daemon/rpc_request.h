@@ -16,7 +16,7 @@ struct rpc_call {
 	const struct rpc_request *req;
 	int fd;	  /* the connection it came by */
 	int f_fd; /* the descriptor that came with it; -1 once somebody has taken it */
-	uint64_t cookie;
+	uint64_t cookie, second; /* of f_fd, and of RPC_DISCONNECT's other descriptor */
 	struct ucred cred;
 };
 

@@ -237,7 +237,9 @@ static void conn_try(struct rpc_conn *conn)
 		conn_wait(conn);
 		return;
 	}
-	if (got.len > 0 && rpc_request_valid(&req, got.len) && got.fds == 1 && got.cookie) {
+	bool whole = got.len > 0 && rpc_request_valid(&req, got.len);
+	int wanted = whole && req.type == RPC_DISCONNECT ? 2 : 1;
+	if (whole && got.fds == wanted && got.cookie && (wanted == 1 || got.second)) {
 		conn_unwait(conn);
 		struct rpc_call call = {
 		    .d = d,
@@ -245,6 +247,7 @@ static void conn_try(struct rpc_conn *conn)
 		    .fd = conn->fd,
 		    .f_fd = got.fd,
 		    .cookie = got.cookie,
+		    .second = got.second,
 		    .cred = conn->cred,
 		};
 		bool taken = rpc_request_run(&call);

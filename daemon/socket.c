@@ -180,19 +180,46 @@ static void keep_addresses(struct xsocket *xs, struct tombstone *stone)
 		stone->remote = to_sockaddr_in(&remote);
 }
 
+/* Its options outlive the connection, as the descriptor does. */
+static void keep_sock(struct xsocket *xs, struct tombstone *stone)
+{
+	if (!tcp_park(xs->sk, &stone->bound))
+		stone->bound.port = 0;
+	stone->sk = xs->sk;
+}
+
 void xsocket_fail(struct xsocket *xs, int error)
 {
 	struct tombstone *stone = tombstone_put(&xs->d->tombstones, xs->cookie);
 
 	keep_addresses(xs, stone);
 	stone->error = error;
-	tcp_close(xs->sk, false);
+	if (tcp_state(xs->sk) == TCP_CLOSE)
+		keep_sock(xs, stone);
+	else
+		tcp_close(xs->sk, false);
 	xsocket_end(xs);
+}
+
+int xsocket_hand_over(struct xsocket *xs, uint64_t cookie, struct sock_addr *bound)
+{
+	struct tombstone *stone = tombstone_put(&xs->d->tombstones, cookie);
+
+	tcp_disconnect(xs->sk);
+	int err = tcp_error(xs->sk);
+	keep_sock(xs, stone);
+	*bound = stone->bound;
+	xsocket_end(xs);
+	return err;
 }
 
 void xsocket_close(struct xsocket *xs, bool unread)
 {
-	keep_addresses(xs, tombstone_put(&xs->d->ghosts, xs->cookie));
+	struct tombstone *stone = tombstone_put(&xs->d->ghosts, xs->cookie);
+
+	keep_addresses(xs, stone);
+	stone->unlistened = xs->state == XS_UNLISTENED;
+	tcp_get_info(xs->sk, &stone->info);
 	tcp_close(xs->sk, unread);
 	xsocket_end(xs);
 }

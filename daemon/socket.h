@@ -99,6 +99,9 @@ void xsocket_stack_event(struct xsocket *xs, unsigned events);
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req);
 /* Ends it with an error the program can ask for (SO_ERROR): E is closed, the error is kept. */
 void xsocket_fail(struct xsocket *xs, int error);
+/* Ends it for another descriptor, which inherits options and, unless the port is 0, the address in
+ * *bound. The error that is still to be told, or 0. */
+int xsocket_hand_over(struct xsocket *xs, uint64_t cookie, struct sock_addr *bound);
 /* Ends it: the connection is closed, with a RST if `unread` or `reset` say so. */
 void xsocket_close(struct xsocket *xs, bool unread);
 void xsocket_reset(struct xsocket *xs);

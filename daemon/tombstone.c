@@ -33,6 +33,8 @@ int tombstones_init(struct tombstones *t, unsigned max)
 
 void tombstones_destroy(struct tombstones *t)
 {
+	while (t->entry && !list_empty(&t->age))
+		tombstone_drop(t, container_of(t->age.next, struct tombstone, age));
 	free(t->entry);
 	free(t->bucket);
 	t->entry = NULL;
@@ -51,6 +53,9 @@ struct tombstone *tombstone_find(struct tombstones *t, uint64_t cookie)
 
 void tombstone_drop(struct tombstones *t, struct tombstone *stone)
 {
+	if (stone->sk)
+		tcp_abort(stone->sk);
+	stone->sk = NULL;
 	list_del(&stone->hash);
 	list_del(&stone->age);
 	list_add_tail(&t->free, &stone->age);

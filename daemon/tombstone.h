@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of a socket whose end xtcpd has closed: its last error, by the kernel's
- * cookie of the program's descriptor, until the program asks (SO_ERROR) or it is the oldest of
- * TOMBSTONES_MAX. A fixed table: hash chains by index, and a list in order of age.
+ * What is remembered of a socket whose end xtcpd has closed, by the kernel's cookie of the
+ * program's descriptor: its last error until the program asks (SO_ERROR), its addresses, and either
+ * the tcp_sock itself, unconnected and unbound, for its options, or a copy of its TCP_INFO. Forgotten
+ * when it is the oldest of TOMBSTONES_MAX. A fixed table: hash chains by index, and a list in order
+ * of age.
  */
 #ifndef XTCP_DAEMON_TOMBSTONE_H
 #define XTCP_DAEMON_TOMBSTONE_H
@@ -12,6 +14,7 @@
 #include <stdint.h>
 
 #include "stack/base/list.h"
+#include "stack/tcp/tcp.h"
 
 #define TOMBSTONES_MAX 8192
 
@@ -19,8 +22,12 @@ struct tombstone {
 	struct list age;  /* oldest first; or the free list */
 	struct list hash; /* its bucket */
 	uint64_t cookie;
-	int32_t error; /* positive errno; 0 once it has been read */
+	bool unlistened; /* a listener that was shut down */
+	int32_t error;	 /* positive errno; 0 once it has been read */
 	struct sockaddr_in local, remote;
+	struct tcp_sock *sk;	/* the table's own; NULL: there is none */
+	struct sock_addr bound; /* where the program had bound it; port 0: it had not */
+	struct tcp_info info;	/* of a connection that is perhaps still being closed */
 };
 
 struct tombstones {

@@ -68,14 +68,18 @@ enum rpc_type {
 	RPC_GETNAME,	/* reply: addr */
 	RPC_GETPEER,	/* reply: addr, or error ENOTCONN */
 	RPC_GETERR,	/* reply: error, cleared by reading (SO_ERROR) */
-	RPC_UNLISTEN,	/* shutdown() of a listener */
-	RPC_DISCONNECT, /* connect(AF_UNSPEC). Reply; then xtcpd closes E */
+	RPC_UNLISTEN,	/* shutdown() of a listener, or of F while it is connecting */
+	RPC_DISCONNECT, /* F is given up, with a second descriptor F' that takes its place and is
+			   not attached yet: options and the bound address are kept for F'. Reply:
+			   arg = the error that is still to be told, addr = where F was bound, or
+			   port 0; then xtcpd closes E */
 	RPC_LINGER,  /* sent before close(): F must not be attached a second time by a reply. arg:
 			seconds. Then the shim closes F and half-closes Q (shutdown(SHUT_WR)):
 			xtcpd closes its copy of F and knows whether that was the last. Reply
 			when the FIN is acknowledged, on error, at the time's end, or at once
 			when somebody else holds F */
-	RPC_OUTQ,    /* SIOCOUTQ. Reply: arg = bytes written and not acknowledged */
+	RPC_OUTQ,    /* SIOCOUTQ. Reply: arg = bytes written and not acknowledged; asked with arg 1
+			(SIOCOUTQNSD): written and not sent */
 	RPC_REFUSED, /* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
 	RPC_OPTIONS, /* the options kept (RPC_FLAG_KEEP), from the arg-th on. Reply: value, a row of
 			struct rpc_option; arg, where to go on, 0 at the end; addr, the local

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 static bool table_has_room(int fd)
@@ -64,21 +65,31 @@ static int take_connection(int fd, struct sockaddr *addr, size_t room, bool cloe
 	return fail(ECONNABORTED);
 }
 
+/* As do_accept(): where the address cannot be told the connection is lost, once there is one. */
+static int drop_connection(int fd, int err)
+{
+	int got = take_connection(fd, NULL, 0, true);
+	if (got < 0)
+		return -1;
+	real.close(got);
+	return fail(err);
+}
+
 static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	const socklen_t whole = sizeof(struct sockaddr_in);
 	socklen_t room = 0;
-	if (addr && !copy_in(&room, len, sizeof(room)))
-		return fail(EFAULT);
-	if ((int)room < 0)
-		return fail(EINVAL);
 	if (!table_has_room(fd))
 		return -1;
+	bool readable = !addr || copy_in(&room, len, sizeof(room));
+	if (!readable || (int)room < 0)
+		return drop_connection(fd, readable ? EINVAL : EFAULT);
 	int got = take_connection(fd, addr, room < whole ? room : whole, flags & SOCK_CLOEXEC);
 	if (got < 0)
 		return -1;
 	if (addr)
 		*len = whole;
+	hint_set(got, HINT_OURS);
 	if (flags & SOCK_NONBLOCK)
 		fcntl(got, F_SETFL, O_RDWR | O_NONBLOCK);
 	return got;
@@ -89,6 +100,7 @@ EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	if (f_state_of(fd) == F_LISTENING) {
 		if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 			return fail(EINVAL);
+		hint_set(fd, HINT_OURS | HINT_ASK); /* it may have been inherited */
 		return accept_ours(fd, addr, len, flags);
 	}
 	if (f_is_ours(fd))

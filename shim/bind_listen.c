@@ -3,11 +3,8 @@
 #include <errno.h>
 
 #include "shim/fall.h"
+#include "shim/hint.h"
 #include "shim/shim.h"
-
-#define ADDRESS_MAX                                                                                \
-	128 /* sizeof(struct sockaddr_storage): longer is EINVAL, as the kernel says               \
-	     */
 
 EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
@@ -16,7 +13,7 @@ EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	int rc;
 	if (!f_is_ours(fd))
 		return real.bind(fd, addr, len);
-	if (len > ADDRESS_MAX)
+	if (len > SOCKADDR_MAX)
 		return fail(EINVAL);
 	rpc_init(&req, RPC_BIND);
 	if (!copy_in(&req.addr, addr, len < sizeof(req.addr) ? len : sizeof(req.addr)))
@@ -26,6 +23,11 @@ EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	req.addr_len = len;
 	if (f_state_of(fd) == F_NONE && f_falls(fd, RULE_BIND, &req.addr, &rc))
 		return rc < 0 ? -1 : real.bind(fd, addr, len);
+	if (xtcpd_ask(fd, &req, &reply))
+		return 0;
+	/* Its connection is over, and Linux lets it be bound anew. */
+	if (errno != ENOTCONN || !f_hungup(fd) || !f_renew(fd, -1))
+		return -1;
 	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
 }
 
@@ -42,7 +44,7 @@ EXPORT int listen(int fd, int backlog)
 	int rc;
 	if (state == F_CONNECTING || state == F_CONNECTED || f_accepted_name(fd, &name))
 		return fail(EINVAL);
-	if (state == F_FAILED && !f_renew(fd))
+	if (state == F_UNLISTENED && !f_renew(fd, 0))
 		return -1;
 	if (state == F_NONE && f_falls(fd, RULE_BIND, &any, &rc))
 		return rc < 0 ? -1 : real.listen(fd, backlog);
@@ -60,5 +62,6 @@ EXPORT int listen(int fd, int backlog)
 	if (state != F_LISTENING)
 		real.shutdown(fd, SHUT_WR); /* a write is EPIPE from here on, as on any listener */
 	f_set_state(fd, F_LISTENING);
+	hint_set(fd, HINT_OURS | HINT_ASK);
 	return 0;
 }

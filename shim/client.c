@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 #define PAD_CHUNK 4096
@@ -126,12 +127,13 @@ void rpc_init(struct rpc_request *req, enum rpc_type type)
 	req->type = (uint16_t)type;
 }
 
-/* The record with fd attached, and padding behind it. */
-static bool send_record(int over, int fd, const struct rpc_request *req, uint32_t pad_bytes)
+/* The record with one or two descriptors attached, and padding behind it. */
+static bool send_record(int over, const int *fds, size_t count, const struct rpc_request *req,
+			uint32_t pad_bytes)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
 	} control = {0};
 	struct iovec iov[1 + PAD_CHUNKS_MAX] = {{(void *)req, sizeof(*req)}};
 	size_t n = 1, total = sizeof(*req);
@@ -144,10 +146,11 @@ static bool send_record(int over, int fd, const struct rpc_request *req, uint32_
 	struct msghdr msg = {.msg_iov = iov,
 			     .msg_iovlen = n,
 			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	control.align = (struct cmsghdr){
-	    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+			     .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	control.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)),
+					 .cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
 	ssize_t sent;
 	do {
 		sent = real.sendmsg(over, &msg, MSG_NOSIGNAL);
@@ -162,7 +165,7 @@ bool xtcpd_send_own(int fd, struct rpc_request *req)
 {
 	if (!f_attached(fd) && !reach(fd))
 		return false;
-	return send_record(fd, fd, req, req->pad_bytes);
+	return send_record(fd, &fd, 1, req, req->pad_bytes);
 }
 
 bool xtcpd_attach(int fd)
@@ -171,6 +174,7 @@ bool xtcpd_attach(int fd)
 	if (f_attached(fd))
 		return true;
 	rpc_init(&req, RPC_ATTACH);
+	hint_set(fd, HINT_OURS | HINT_ASK);
 	return xtcpd_send_own(fd, &req);
 }
 
@@ -204,7 +208,7 @@ int xtcpd_ask_open(int fd, struct rpc_request *req)
 	if (!xtcpd_attach(fd))
 		return -1;
 	int q = q_open();
-	if (q < 0 || send_record(q, fd, req, 0))
+	if (q < 0 || send_record(q, &fd, 1, req, 0))
 		return q;
 	int saved = errno;
 	real.close(q);
@@ -269,10 +273,24 @@ void xtcpd_tell(struct rpc_request *req)
 	int q = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (q >= 0 && (real.connect(q, (struct sockaddr *)&un, path_address(&un)) == 0 ||
 		       real.connect(q, (struct sockaddr *)&un, abstract_address(&un)) == 0))
-		send_record(q, q, req, 0);
+		send_record(q, &q, 1, req, 0);
 	if (q >= 0)
 		real.close(q);
 	errno = saved;
+}
+
+bool xtcpd_hand_over(int fd, int fresh, struct rpc_reply *reply)
+{
+	struct rpc_request req;
+	int both[2] = {fd, fresh}, q = q_open();
+	if (q < 0)
+		return false;
+	rpc_init(&req, RPC_DISCONNECT);
+	bool ok = send_record(q, both, 2, &req, 0) && xtcpd_answer(q, reply);
+	int saved = errno;
+	real.close(q);
+	errno = saved;
+	return ok && !reply->error;
 }
 
 int xtcpd_take_error(int fd)

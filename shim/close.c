@@ -4,6 +4,7 @@
  * listener that is shut down, and for SO_LINGER with a time, where close() waits.
  */
 #include <errno.h>
+#include <poll.h>
 
 #include <unistd.h>
 
@@ -57,8 +58,43 @@ static int shutdown_listener(int fd, int how)
 	rpc_init(&req, RPC_UNLISTEN);
 	if (!xtcpd_ask(fd, &req, &reply))
 		return -1;
-	f_set_state(fd, F_FAILED); /* to be used again it must start anew */
+	f_set_state(fd, F_UNLISTENED);
 	return 0;
+}
+
+/* TCP says that it is not connected, and reading finds the end from then on. */
+static int shutdown_unconnected(int fd, int how)
+{
+	if (how != SHUT_WR)
+		f_set_read_shut(fd);
+	if (!f_attached(fd)) /* for poll(); to xtcpd it would be the end */
+		real.shutdown(fd, how);
+	return fail(ENOTCONN);
+}
+
+/* As Linux: a connection that is being made is given up. */
+static int shutdown_connecting(int fd, int how)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	short got = f_poll(fd, POLLOUT, 0);
+	if (got > 0 && got & (POLLHUP | POLLERR))
+		return fail(ENOTCONN);
+	if (got > 0)
+		return real.shutdown(fd, how);
+	rpc_init(&req, RPC_UNLISTEN);
+	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
+}
+
+/* Both ways are at an end: closed, unless the peer has still to say so. */
+static int shutdown_connected(int fd, int how)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	if (!f_hungup(fd))
+		return real.shutdown(fd, how);
+	rpc_init(&req, RPC_GETPEER);
+	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
 }
 
 EXPORT int shutdown(int fd, int how)
@@ -73,15 +109,16 @@ EXPORT int shutdown(int fd, int how)
 		return shutdown_listener(fd, how);
 	case F_NONE:
 		if (!f_accepted_name(fd, &name))
-			return fail(ENOTCONN);
+			return shutdown_unconnected(fd, how);
 		break;
-	case F_FAILED:
-		return fail(ENOTCONN);
+	case F_UNLISTENED:
+		return shutdown_unconnected(fd, how);
 	case F_CONNECTING:
+		return shutdown_connecting(fd, how);
 	case F_CONNECTED:
 		break;
 	}
-	return real.shutdown(fd, how);
+	return shutdown_connected(fd, how);
 }
 
 EXPORT int __close(int fd) ALIAS_OF(close);

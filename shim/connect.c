@@ -8,53 +8,35 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/time.h>
 
 #include "shim/fall.h"
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 /* --- what has become of a connect() */
 
-static int send_timeout_ms(int fd)
-{
-	struct timeval tv = {0};
-	socklen_t len = sizeof(tv);
-	if (real.getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0 ||
-	    (tv.tv_sec == 0 && tv.tv_usec == 0))
-		return -1;
-	int64_t ms = (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
-	return ms < INT32_MAX ? (int)ms : INT32_MAX;
-}
-
-/* The error is read once, as Linux has it. */
+/* The error is read once, as Linux has it; the socket is unconnected, as it was before. */
 static int report_failure(int fd)
 {
-	int err = xtcpd_take_error(fd), native;
-	socklen_t len = sizeof(native);
-	real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &native, &len); /* ours has told it */
-	f_set_state(fd, F_FAILED);
+	int err = xtcpd_take_error(fd);
+	f_take_native_error(fd);
+	if (!f_renew(fd, 0))
+		return -1;
 	return fail(err ? err : ECONNABORTED);
 }
 
-/* A blocking connect() leaves an unconnected socket behind, as it was before. */
-static int fail_blocking(int fd)
+/* timed_out: what to say when SO_SNDTIMEO is over. */
+static int wait_connected(int fd, int timed_out)
 {
-	report_failure(fd);
-	int err = errno;
-	(void)f_renew(fd); /* else the next connect() tries again */
-	return fail(err);
-}
-
-static int wait_connected(int fd)
-{
-	short got = f_poll(fd, POLLOUT, send_timeout_ms(fd));
+	short got = f_wait_writable(fd);
 	if (got == -1)
 		return -1; /* EINTR: it goes on in the background */
 	if (got == 0)
-		return fail(EINPROGRESS);
+		return fail(timed_out);
 	if (got & (POLLHUP | POLLERR))
-		return fail_blocking(fd);
+		return report_failure(fd);
 	f_set_state(fd, F_CONNECTED);
+	hint_set(fd, HINT_OURS);
 	return 0;
 }
 
@@ -72,7 +54,7 @@ static int connect_again(int fd)
 	}
 	if (fcntl(fd, F_GETFL) & O_NONBLOCK)
 		return fail(EALREADY);
-	return wait_connected(fd);
+	return wait_connected(fd, EALREADY);
 }
 
 /* --- beginning one */
@@ -80,14 +62,9 @@ static int connect_again(int fd)
 /* connect(AF_UNSPEC): F starts anew under the same number. */
 static int dissolve(int fd)
 {
-	struct rpc_request req;
-	struct rpc_reply reply;
 	if (!f_attached(fd))
 		return 0;
-	rpc_init(&req, RPC_DISCONNECT);
-	if (!xtcpd_ask(fd, &req, &reply) && errno == ENETDOWN)
-		return -1;
-	return f_renew(fd) ? 0 : -1;
+	return f_renew(fd, -1) ? 0 : -1;
 }
 
 static bool is_nobodys(const struct sockaddr_in *to)
@@ -104,13 +81,14 @@ static int start(int fd, const struct sockaddr_in *to)
 	req.addr_len = sizeof(*to);
 	req.pad_bytes = f_padding_bytes(fd);
 	f_set_state(fd, F_CONNECTING);
+	hint_set(fd, HINT_OURS | HINT_ASK);
 	if (!xtcpd_send_own(fd, &req)) {
 		f_set_state(fd, F_NONE);
 		return -1;
 	}
 	if (fcntl(fd, F_GETFL) & O_NONBLOCK)
 		return fail(EINPROGRESS);
-	return wait_connected(fd);
+	return wait_connected(fd, EINPROGRESS);
 }
 
 static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
@@ -119,6 +97,8 @@ static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 	struct rpc_name name;
 	int rc;
 	memset(&to, 0, sizeof(to));
+	if (len > SOCKADDR_MAX)
+		return fail(EINVAL);
 	if (!copy_in(&to, addr, len < sizeof(to) ? len : sizeof(to)))
 		return fail(EFAULT);
 	if (len < sizeof(sa_family_t))
@@ -131,9 +111,7 @@ static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 		return fail(EISCONN);
 	case F_CONNECTING:
 		return connect_again(fd);
-	case F_FAILED:
-		if (!f_renew(fd))
-			return -1;
+	case F_UNLISTENED:
 		break;
 	case F_NONE:
 		if (f_accepted_name(fd, &name))
@@ -145,7 +123,11 @@ static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 		return fail(EAFNOSUPPORT);
 	if (f_state_of(fd) == F_NONE && f_falls(fd, RULE_CONNECT, &to, &rc))
 		return rc < 0 ? -1 : real.connect(fd, addr, len);
-	return is_nobodys(&to) ? fail(ENETUNREACH) : start(fd, &to);
+	if (is_nobodys(&to))
+		return fail(ENETUNREACH);
+	if (f_state_of(fd) == F_UNLISTENED && !f_renew(fd, 0))
+		return -1;
+	return start(fd, &to);
 }
 
 EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)

@@ -8,18 +8,33 @@
  *   - ECONNRESET stands for whatever ended the connection;
  *   - an unconnected socket is EINVAL for AF_UNIX and ENOTCONN for TCP;
  *   - no sender's name is reported; MSG_TRUNC discards; there is no error queue;
- *   - a read on a listener must not eat the record of a connection. recv() and its kin look first
- *     (one getsockopt, and only for flags or names that make them look anyway); a plain read()
- * finds out by the record's magic, and that connection is then lost, as if it had been reset.
+ *   - what is not a stream of bytes is asked about first (ask.c), where this process knows of it:
+ *     a read on a listener must not eat the record of a connection. Without the hint a read() finds
+ *     out by the record's magic, and that connection is then lost, as if it had been reset;
+ *   - recvmmsg() begins with the socket's error.
  */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 #define DISCARD_CHUNK 4096
+
+/* AF_UNIX's word for a socket that is not connected. */
+static ssize_t explain_invalid(int fd)
+{
+	if (f_attached(fd))
+		return fail(EINVAL);
+	int saved = errno;
+	short got = f_poll(fd, POLLRDHUP, 0);
+	errno = saved;
+	return got > 0 && got & POLLRDHUP ? 0 : fail(ENOTCONN); /* after shutdown(SHUT_RD): 0 */
+}
 
 ssize_t explain_received(int fd, ssize_t n)
 {
@@ -33,10 +48,9 @@ ssize_t explain_received(int fd, ssize_t n)
 		return n;
 	}
 	if (n < 0 && saved == EINVAL)
-		return fail(f_attached(fd) ? EINVAL : ENOTCONN);
+		return explain_invalid(fd);
 	int err = f_attached(fd) ? xtcpd_take_error(fd) : 0;
-	if (f_state_of(fd) == F_CONNECTING)
-		f_set_state(fd, F_FAILED);
+	f_take_native_error(fd);
 	if (err)
 		return fail(err);
 	errno = saved;
@@ -57,6 +71,11 @@ static ssize_t not_connected(int fd, ssize_t n)
 	if (n < (ssize_t)sizeof(rest))
 		real.recvfrom(fd, &rest, sizeof(rest) - (size_t)n, MSG_DONTWAIT, NULL, NULL);
 	return fail(ENOTCONN);
+}
+
+static inline bool must_ask(int fd)
+{
+	return __builtin_expect(hint_of(fd) & HINT_ASK, 0);
 }
 
 static inline ssize_t received(int fd, const void *p, size_t want, ssize_t n)
@@ -89,15 +108,17 @@ static ssize_t discard(int fd, size_t n, int flags)
 	return (ssize_t)done;
 }
 
-/* What must be decided before the kernel is asked. True: *rc is the answer. */
+/* There is no error queue, and urgent bytes have errors of their own. True: *rc is the answer. */
 static bool decided(int fd, size_t n, int flags, ssize_t *rc)
 {
 	if (!f_is_ours(fd))
 		return false;
-	if (f_state_of(fd) == F_LISTENING)
-		*rc = fail(ENOTCONN);
-	else if (flags & MSG_ERRQUEUE)
+	if (flags & MSG_ERRQUEUE)
 		*rc = fail(EAGAIN);
+	else if (ask_before_reading(fd, flags, rc))
+		return true;
+	else if (flags & MSG_OOB && !f_attached(fd))
+		*rc = fail(EINVAL);
 	else if (flags & MSG_TRUNC)
 		*rc = discard(fd, n, flags);
 	else
@@ -107,20 +128,49 @@ static bool decided(int fd, size_t n, int flags, ssize_t *rc)
 
 EXPORT ssize_t read(int fd, void *p, size_t n)
 {
+	ssize_t rc;
+	if (must_ask(fd) && n > 0 && ask_before_reading(fd, 0, &rc))
+		return rc;
 	return received(fd, p, n, real.read(fd, p, n));
+}
+
+static size_t iov_bytes(const struct iovec *iov, size_t count)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		n += iov[i].iov_len;
+	return n;
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-	ssize_t n = real.readv(fd, iov, count);
-	return n > 0 ? n : n == 0 && count == 0 ? 0 : explain_received(fd, n);
+	ssize_t n;
+	if (must_ask(fd) && count > 0 && ask_before_reading(fd, 0, &n))
+		return n;
+	n = real.readv(fd, iov, count);
+	if (n > 0 || (n == 0 && (count == 0 || iov_bytes(iov, (size_t)count) == 0)))
+		return n;
+	return explain_received(fd, n);
+}
+
+#define LOOKED_AT (MSG_TRUNC | MSG_ERRQUEUE | MSG_OOB)
+
+/* recv() of nothing: an end only if nothing is there. */
+static ssize_t received_nothing(int fd, ssize_t rc)
+{
+	int bytes = 0;
+	if (rc == 0 && real.ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0)
+		return 0;
+	return explain_received(fd, rc);
 }
 
 EXPORT ssize_t recvfrom(int fd, void *p, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
 {
 	ssize_t rc;
-	if ((addr || flags & (MSG_TRUNC | MSG_ERRQUEUE)) && decided(fd, n, flags, &rc))
+	if ((addr || flags & LOOKED_AT || must_ask(fd)) && decided(fd, n, flags, &rc))
 		return rc;
+	if (n == 0 && !addr)
+		return received_nothing(fd, real.recvfrom(fd, p, n, flags, NULL, NULL));
 	if (addr && f_is_ours(fd)) {
 		const socklen_t none = 0;
 		rc = received(fd, p, n, real.recvfrom(fd, p, n, flags, NULL, NULL));
@@ -136,42 +186,89 @@ EXPORT ssize_t recv(int fd, void *p, size_t n, int flags)
 	return recvfrom(fd, p, n, flags, NULL, NULL);
 }
 
-static size_t iov_bytes(const struct msghdr *m)
+static ssize_t received_message(int fd, const struct msghdr *m, ssize_t rc)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < m->msg_iovlen; i++)
-		n += m->msg_iov[i].iov_len;
-	return n;
+	if (rc == 0 && iov_bytes(m->msg_iov, m->msg_iovlen) == 0)
+		return received_nothing(fd, rc);
+	return explain_received(fd, rc);
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 {
-	bool look = flags & (MSG_TRUNC | MSG_ERRQUEUE) || (m && m->msg_name);
+	bool look = flags & LOOKED_AT || (m && m->msg_name) || must_ask(fd);
 	ssize_t rc;
 	if (!look || !m || !f_is_ours(fd)) {
 		rc = real.recvmsg(fd, m, flags);
-		return rc > 0 ? rc : explain_received(fd, rc);
+		return rc > 0 ? rc : received_message(fd, m, rc);
 	}
-	if (decided(fd, iov_bytes(m), flags, &rc))
+	if (decided(fd, iov_bytes(m->msg_iov, m->msg_iovlen), flags, &rc))
 		return rc;
 	struct msghdr nameless = *m;
 	nameless.msg_name = NULL;
 	nameless.msg_namelen = 0;
 	rc = real.recvmsg(fd, &nameless, flags);
 	if (rc <= 0)
-		rc = explain_received(fd, rc);
+		rc = received_message(fd, m, rc);
 	if (rc >= 0) {
-		m->msg_namelen = 0;
+		if (m->msg_name)
+			m->msg_namelen = 0;
 		m->msg_controllen = nameless.msg_controllen;
 		m->msg_flags = nameless.msg_flags;
 	}
 	return rc;
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* What is left of the time, which the kernel looks at after each message. */
+static bool time_is_over(struct timespec *timeout, int64_t until_ns)
+{
+	int64_t left = until_ns - now_ns();
+	if (left < 0)
+		left = 0;
+	*timeout = (struct timespec){left / 1000000000, left % 1000000000};
+	return left == 0;
+}
+
+/* As do_recvmmsg(). */
+static int recvmmsg_ours(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *timeout)
+{
+	int64_t until_ns = 0;
+	unsigned done = 0;
+	if (timeout) {
+		if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec > 999999999)
+			return fail(EINVAL);
+		until_ns = now_ns() + timeout->tv_sec * INT64_C(1000000000) + timeout->tv_nsec;
+	}
+	int err = f_hungup(fd) && f_attached(fd) ? xtcpd_take_error(fd) : 0;
+	if (err) {
+		f_take_native_error(fd);
+		return fail(err);
+	}
+	while (done < n) {
+		ssize_t rc = recvmsg(fd, &m[done].msg_hdr, flags & ~MSG_WAITFORONE);
+		if (rc < 0)
+			return done ? (int)done : -1;
+		m[done++].msg_len = (unsigned)rc;
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if ((timeout && time_is_over(timeout, until_ns)) ||
+		    m[done - 1].msg_hdr.msg_flags & MSG_OOB)
+			break;
+	}
+	return (int)done;
+}
+
 EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *timeout)
 {
-	int rc = real.recvmmsg(fd, m, n, flags, timeout);
-	return rc >= 0 ? rc : (int)explain_received(fd, rc);
+	if (f_is_ours(fd))
+		return recvmmsg_ours(fd, m, n, flags, timeout);
+	return real.recvmmsg(fd, m, n, flags, timeout);
 }
 
 /* --- the names libc gives the same calls */

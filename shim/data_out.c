@@ -2,7 +2,9 @@
 /*
  * Sending. The call goes to the kernel first; a failure is put into TCP's words.
  *
- *   - EPIPE stands for whatever ended the connection: xtcpd knows the errno;
+ *   - EPIPE stands for whatever ended the connection: xtcpd knows the errno, and TCP raises no
+ *     SIGPIPE where it has one to tell. So the kernel is told to be quiet, and SIGPIPE raised here;
+ *   - what is not a stream of bytes is asked about first (ask.c);
  *   - a name given on a connected socket is ignored, as TCP does (AF_UNIX refuses it);
  *   - an unconnected socket is ENOTCONN for AF_UNIX, and EPIPE with SIGPIPE for TCP;
  *   - descriptors and credentials among the ancillary data mean nothing to TCP, and stay here.
@@ -12,11 +14,13 @@
 #include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "shim/hint.h"
 #include "shim/shim.h"
 
-static ssize_t broken_pipe(int flags)
+ssize_t broken_pipe(int flags)
 {
 	if (!(flags & MSG_NOSIGNAL))
 		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGPIPE);
@@ -28,44 +32,108 @@ static bool is_broken(int err)
 	return err == EPIPE || err == ECONNRESET || err == ENOTCONN;
 }
 
-ssize_t explain_sent(int fd, ssize_t n, int flags)
+static bool is_stream(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+	return real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
+ssize_t explain_sent(int fd, ssize_t n, int flags, bool quiet)
 {
 	int saved = errno;
-	if (n >= 0 || !is_broken(saved) || !f_is_ours(fd)) {
+	if (n >= 0 || !is_broken(saved))
+		return n;
+	if (!f_is_ours(fd)) { /* a hint that was wrong: as the kernel would have done it */
+		if (saved == EPIPE && quiet && is_stream(fd))
+			return broken_pipe(flags);
 		errno = saved;
 		return n;
 	}
 	if (saved == ENOTCONN)
 		return broken_pipe(flags);
 	int err = f_hungup(fd) ? xtcpd_take_error(fd) : 0;
-	if (f_state_of(fd) == F_CONNECTING)
-		f_set_state(fd, F_FAILED);
-	return fail(err ? err : EPIPE);
+	f_take_native_error(fd);
+	if (err)
+		return fail(err);
+	return quiet ? broken_pipe(flags) : fail(EPIPE);
 }
 
-static inline ssize_t sent(int fd, ssize_t n, int flags)
+static inline ssize_t sent(int fd, ssize_t n, int flags, bool quiet)
 {
-	return __builtin_expect(n >= 0, 1) ? n : explain_sent(fd, n, flags);
+	return __builtin_expect(n >= 0, 1) ? n : explain_sent(fd, n, flags, quiet);
 }
 
+static inline bool must_ask(int fd)
+{
+	return __builtin_expect(hint_of(fd) & HINT_ASK, 0);
+}
+
+static inline bool hinted_ours(int fd)
+{
+	return hint_of(fd) & HINT_OURS;
+}
+
+/* write() on what may be a socket of ours: the number may be a file's by now. */
 EXPORT ssize_t write(int fd, const void *p, size_t n)
 {
-	return sent(fd, real.write(fd, p, n), 0);
+	ssize_t rc;
+	if (!hinted_ours(fd))
+		return sent(fd, real.write(fd, p, n), 0, false);
+	if (must_ask(fd) && ask_before_writing(fd, 0, &rc))
+		return rc;
+	rc = real.sendto(fd, p, n, MSG_NOSIGNAL, NULL, 0);
+	if (rc >= 0 || errno != ENOTSOCK)
+		return sent(fd, rc, 0, true);
+	hint_set(fd, 0);
+	return real.write(fd, p, n);
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	return sent(fd, real.writev(fd, iov, count), 0);
+	ssize_t rc;
+	if (!hinted_ours(fd) || count <= 0)
+		return sent(fd, real.writev(fd, iov, count), 0, false);
+	if (must_ask(fd) && ask_before_writing(fd, 0, &rc))
+		return rc;
+	struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+	rc = real.sendmsg(fd, &m, MSG_NOSIGNAL);
+	if (rc >= 0 || (errno != ENOTSOCK && errno != EMSGSIZE))
+		return sent(fd, rc, 0, true);
+	if (errno == ENOTSOCK)
+		hint_set(fd, 0);
+	return real.writev(fd, iov, count); /* EMSGSIZE: more than UIO_MAXIOV is EINVAL here */
+}
+
+/* The kernel has read a name and AF_UNIX has refused it: TCP does not look at it. */
+static bool is_about_the_name(int err)
+{
+	return err == EISCONN || err == EOPNOTSUPP;
+}
+
+/* What the kernel says of a name before it asks the socket. */
+static bool address_is_good(const struct sockaddr *addr, socklen_t len)
+{
+	char copy[SOCKADDR_MAX];
+	return !addr || (len <= sizeof(copy) && copy_in(copy, addr, len));
 }
 
 EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *addr,
 		      socklen_t len)
 {
+	ssize_t rc;
+	bool quiet = hinted_ours(fd);
+	int native = quiet ? flags | MSG_NOSIGNAL : flags;
 	if (flags & MSG_FASTOPEN && f_is_ours(fd))
 		return fail(EOPNOTSUPP);
-	if (addr && f_is_ours(fd))
-		addr = NULL, len = 0;
-	return sent(fd, real.sendto(fd, p, n, flags, addr, len), flags);
+	if (must_ask(fd) && address_is_good(addr, len) && ask_before_writing(fd, flags, &rc))
+		return rc;
+	rc = real.sendto(fd, p, n, native, addr, len);
+	if (rc < 0 && addr && is_about_the_name(errno) && f_is_ours(fd))
+		rc = real.sendto(fd, p, n, native, NULL, 0);
+	if (rc < 0 && n == 0 && flags & MSG_OOB && errno == EOPNOTSUPP && f_is_ours(fd))
+		rc = real.sendto(fd, p, n, native & ~MSG_OOB, NULL, 0);
+	return sent(fd, rc, flags, quiet);
 }
 
 EXPORT ssize_t send(int fd, const void *p, size_t n, int flags)
@@ -89,9 +157,15 @@ static bool plain(int fd, const struct msghdr *m, struct msghdr *to)
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
 	struct msghdr stripped;
+	ssize_t rc;
+	bool quiet = hinted_ours(fd);
+	int native = quiet ? flags | MSG_NOSIGNAL : flags;
 	if (flags & MSG_FASTOPEN && f_is_ours(fd))
 		return fail(EOPNOTSUPP);
-	return sent(fd, real.sendmsg(fd, plain(fd, m, &stripped) ? &stripped : m, flags), flags);
+	if (must_ask(fd) && ask_before_writing(fd, flags, &rc))
+		return rc;
+	rc = real.sendmsg(fd, plain(fd, m, &stripped) ? &stripped : m, native);
+	return sent(fd, rc, flags, quiet);
 }
 
 /* One by one where the messages must be looked at, at once where not. */
@@ -109,9 +183,54 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
 	return (int)i;
 }
 
+/* --- calls that cannot be told to raise no SIGPIPE: it is held back meanwhile, and taken if it
+ * came */
+
+struct held {
+	bool held, was_pending;
+	sigset_t before;
+};
+
+static void hold_sigpipe(int fd, struct held *h)
+{
+	sigset_t set;
+	int saved = errno;
+	*h = (struct held){.held = hinted_ours(fd)};
+	if (!h->held)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, &h->before);
+	if (sigismember(&h->before, SIGPIPE) == 1 && sigpending(&set) == 0)
+		h->was_pending = sigismember(&set, SIGPIPE) == 1;
+	errno = saved;
+}
+
+static void release_sigpipe(const struct held *h, ssize_t rc)
+{
+	static const struct timespec at_once;
+	sigset_t set;
+	int saved = errno;
+	if (!h->held)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	if (rc < 0 && saved == EPIPE && !h->was_pending)
+		sigtimedwait(&set, NULL, &at_once);
+	pthread_sigmask(SIG_SETMASK, &h->before, NULL);
+	errno = saved;
+}
+
 EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 {
-	return sent(out, real.sendfile(out, in, offset, n), 0);
+	struct held h;
+	ssize_t rc;
+	if (must_ask(out) && n > 0 && ask_before_writing(out, 0, &rc))
+		return rc;
+	hold_sigpipe(out, &h);
+	rc = real.sendfile(out, in, offset, n);
+	release_sigpipe(&h, rc);
+	return sent(out, rc, 0, h.held);
 }
 
 EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
@@ -119,12 +238,25 @@ EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 	return sendfile(out, in, (off_t *)offset, n);
 }
 
+static int splice_flags(unsigned flags)
+{
+	return flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
+}
+
 EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags)
 {
-	ssize_t done = real.splice(in, in_at, out, out_at, n, flags);
+	struct held h;
+	ssize_t done;
+	if (must_ask(in) && n > 0 && ask_before_reading(in, 0, &done))
+		return done;
+	if (must_ask(out) && n > 0 && ask_before_writing(out, splice_flags(flags), &done))
+		return done;
+	hold_sigpipe(out, &h);
+	done = real.splice(in, in_at, out, out_at, n, flags);
+	release_sigpipe(&h, done);
 	if (done > 0 || n == 0)
 		return done;
-	return done < 0 ? explain_sent(out, explain_received(in, done), 0)
+	return done < 0 ? explain_sent(out, explain_received(in, done), 0, h.held)
 			: explain_received(in, done);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; the interfaces are the
- * private stack's; all else is native. */
+/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; a listener has no
+ * bytes to count; the interfaces are the private stack's; all else is native. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdarg.h>
@@ -9,13 +9,14 @@
 #include "shim/interfaces.h"
 #include "shim/shim.h"
 
-static int outq(int fd, int *to)
+static int outq(int fd, int *to, bool not_sent)
 {
 	struct rpc_request req;
 	struct rpc_reply reply;
 	int bytes = 0;
 	if (f_attached(fd)) {
 		rpc_init(&req, RPC_OUTQ);
+		req.arg = not_sent;
 		if (!xtcpd_ask(fd, &req, &reply))
 			return -1;
 		bytes = reply.arg;
@@ -30,8 +31,10 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	void *arg = va_arg(ap, void *);
 	va_end(ap);
-	if (request == SIOCOUTQ && f_is_ours(fd))
-		return outq(fd, arg);
+	if ((request == SIOCOUTQ || request == SIOCOUTQNSD) && f_is_ours(fd))
+		return outq(fd, arg, request == SIOCOUTQNSD);
+	if (request == FIONREAD && f_state_of(fd) == F_LISTENING)
+		return fail(EINVAL);
 	if (interface_ioctl(fd, request, arg, &rc))
 		return rc;
 	return real.ioctl(fd, request, arg);

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #include "shim/fall.h"
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 #define F_SNDBUF_MAX 106496 /* half of the kernel's own default: it doubles what is asked for */
@@ -44,13 +45,16 @@ static bool is_native_too(int level, int name)
 	return level == SOL_SOCKET && (name == SO_LINGER || name == SO_OOBINLINE);
 }
 
-/* --- constants */
+/* --- what needs no question */
 
-static bool constant_of(int level, int name, int *value)
+static bool constant_of(int fd, int level, int name, int *value)
 {
 	if (level != SOL_SOCKET)
 		return false;
 	switch (name) {
+	case SO_ACCEPTCONN:
+		*value = f_state_of(fd) == F_LISTENING;
+		return true;
 	case SO_TYPE:
 		*value = SOCK_STREAM;
 		return true;
@@ -185,14 +189,10 @@ static int put_value(const void *from, socklen_t have, void *val, socklen_t *len
 /* SO_ERROR: as long as nothing has gone wrong the kernel knows it as well as xtcpd. */
 static int get_error(int fd, void *val, socklen_t *len)
 {
-	int err = 0;
-	if (f_attached(fd) && f_hungup(fd)) {
-		int native;
-		socklen_t native_len = sizeof(native);
+	int err = hint_of(fd) & HINT_ASK ? f_take_pending(fd) : 0;
+	if (!err && f_attached(fd) && f_hungup(fd)) {
 		err = xtcpd_take_error(fd);
-		real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &native, &native_len);
-		if (f_state_of(fd) == F_CONNECTING)
-			f_set_state(fd, F_FAILED);
+		f_take_native_error(fd);
 	}
 	return put_value(&err, sizeof(err), val, len);
 }
@@ -220,7 +220,7 @@ static int get_ours(int fd, int level, int name, void *val, socklen_t *len)
 	int constant;
 	if (level == SOL_SOCKET && name == SO_ERROR)
 		return get_error(fd, val, len);
-	if (constant_of(level, name, &constant))
+	if (constant_of(fd, level, name, &constant))
 		return put_value(&constant, sizeof(constant), val, len);
 	/* Cannot be set here, so they are what they were made. */
 	bool unset = level == SOL_SOCKET && (name == SO_PRIORITY || name == SO_DONTROUTE);

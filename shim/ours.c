@@ -9,11 +9,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shim/hint.h"
 #include "shim/shim.h"
+
+_Atomic uint8_t fd_hints[HINTED_FDS];
 
 #define NAME_OFFSET (offsetof(struct sockaddr_un, sun_path) + 1)
 #define MARK_LEN (sizeof(RPC_MARK) - 1)
-#define STATE_MAGIC 0x7874637073740000ull /* "xtcpst", then the state */
+#define WORD_MAGIC 0x7874637000000000ull /* "xtcp", then: */
+#define WORD_MAGIC_MASK 0xffffffff00000000ull
+#define WORD_STATE 0xffull
+#define WORD_ERROR_SHIFT 8
+#define WORD_ERROR (0xffull << WORD_ERROR_SHIFT)
+#define WORD_READ_SHUT 0x10000ull
 
 static socklen_t name_of(int fd, struct sockaddr_un *un)
 {
@@ -54,24 +62,68 @@ bool f_attached(int fd)
 	return yes;
 }
 
-enum f_state f_state_of(int fd)
+static uint64_t word_of(int fd)
 {
 	uint64_t word = 0;
 	socklen_t len = sizeof(word);
 	int saved = errno;
 	int rc = real.getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len);
 	errno = saved;
-	if (rc < 0 || len != sizeof(word) || (word & ~0xffffull) != STATE_MAGIC)
+	if (rc < 0 || len != sizeof(word) || (word & WORD_MAGIC_MASK) != WORD_MAGIC)
 		return F_NONE;
-	return (enum f_state)(word & 0xffff);
+	return word & ~WORD_MAGIC_MASK;
+}
+
+static void set_word(int fd, uint64_t word)
+{
+	int saved = errno;
+	word |= WORD_MAGIC;
+	real.setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof(word));
+	errno = saved;
+}
+
+enum f_state f_state_of(int fd)
+{
+	return (enum f_state)(word_of(fd) & WORD_STATE);
 }
 
 void f_set_state(int fd, enum f_state state)
 {
-	uint64_t word = STATE_MAGIC | (uint64_t)state;
-	int saved = errno;
-	real.setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof(word));
+	set_word(fd, (uint64_t)state);
+}
+
+void f_set_pending(int fd, int err)
+{
+	set_word(fd,
+		 (word_of(fd) & ~WORD_ERROR) | ((uint64_t)err << WORD_ERROR_SHIFT & WORD_ERROR));
+}
+
+int f_take_pending(int fd)
+{
+	uint64_t word = word_of(fd);
+	int err = (int)((word & WORD_ERROR) >> WORD_ERROR_SHIFT);
+	if (err)
+		set_word(fd, word & ~WORD_ERROR);
+	return err;
+}
+
+void f_set_read_shut(int fd)
+{
+	set_word(fd, word_of(fd) | WORD_READ_SHUT);
+}
+
+bool f_read_shut(int fd)
+{
+	return word_of(fd) & WORD_READ_SHUT;
+}
+
+int f_take_native_error(int fd)
+{
+	int err = 0, saved = errno;
+	socklen_t len = sizeof(err);
+	real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
 	errno = saved;
+	return err;
 }
 
 short f_poll(int fd, short events, int timeout_ms)
@@ -120,22 +172,11 @@ int f_create(int flags)
 	int fd = real.socket(AF_UNIX, SOCK_STREAM | flags, 0);
 	if (fd < 0)
 		return -1;
-	if (give_name(fd) == 0)
+	if (give_name(fd) == 0) {
+		hint_set(fd, HINT_OURS);
 		return fd;
+	}
 	int saved = errno;
 	real.close(fd);
 	return fail(saved == EADDRINUSE ? ENOBUFS : saved);
-}
-
-bool f_renew(int fd)
-{
-	int status = fcntl(fd, F_GETFL), closing = fcntl(fd, F_GETFD);
-	int fresh = f_create(SOCK_CLOEXEC | (status & O_NONBLOCK ? SOCK_NONBLOCK : 0));
-	if (fresh < 0)
-		return false;
-	bool ok = dup3(fresh, fd, closing & FD_CLOEXEC ? O_CLOEXEC : 0) >= 0;
-	int saved = errno;
-	real.close(fresh);
-	errno = saved;
-	return ok;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/fall.h"
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 static int raw_socket(int domain, int type, int protocol)
@@ -226,4 +227,7 @@ __attribute__((constructor)) static void shim_init(void)
 		look_up(all[i].entry, all[i].name);
 	read_environment();
 	rules_load();
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) /* as a server's child has them */
+		if (f_is_ours(fd))
+			hint_set(fd, HINT_OURS | HINT_ASK);
 }

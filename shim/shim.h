@@ -9,7 +9,8 @@
  *   - whether it is attached to xtcpd: it has a peer;
  *   - what it is being used for: one word in SO_MAX_PACING_RATE, an option AF_UNIX stores and does
  *     not use (enum f_state). The program's own SO_MAX_PACING_RATE goes to xtcpd.
- * The shim itself has no state but constants found at start-up. It takes no lock, allocates nothing
+ * The shim itself has no state but constants found at start-up, and hints (hint.h) that may be
+ * wrong. It takes no lock, allocates nothing
  * and starts nothing; every function here is async-signal-safe and keeps errno unless it says that
  * it sets it.
  */
@@ -70,8 +71,8 @@ enum f_state {
 	F_NONE,	      /* fresh, or bound */
 	F_CONNECTING, /* connect() has been called */
 	F_CONNECTED,  /* and its success been reported */
-	F_FAILED,     /* its failure has been reported: another connect() needs a new F */
 	F_LISTENING,
+	F_UNLISTENED, /* shutdown() of a listener: to be used again it needs a new F */
 };
 bool f_is_ours(int fd);
 /* The addresses that an accepted socket's name tells; false for every other socket. */
@@ -79,12 +80,29 @@ bool f_accepted_name(int fd, struct rpc_name *name);
 bool f_attached(int fd);
 enum f_state f_state_of(int fd); /* F_NONE for what is not ours */
 void f_set_state(int fd, enum f_state state);
+/* An error that is still to be told, of a socket that is unconnected again; it is cleared by being
+ * taken. 0: none. */
+void f_set_pending(int fd, int err);
+int f_take_pending(int fd);
+/* shutdown(SHUT_RD) of a socket that was not connected: reading finds the end. */
+void f_set_read_shut(int fd);
+bool f_read_shut(int fd);
 short f_poll(int fd, short events, int timeout_ms); /* revents; -1 with errno */
 bool f_hungup(int fd);
 /* A new, unattached F; -1 with errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
 int f_create(int flags);
-/* Puts a new F in fd's place, with its O_NONBLOCK and FD_CLOEXEC. False with errno. */
-bool f_renew(int fd);
+int f_take_native_error(int fd); /* AF_UNIX's own SO_ERROR */
+
+/* --- renew.c: a new F in fd's place that keeps its options, its flags and the address it was bound
+ * to, with an error still to be told (0: none; -1: what xtcpd has). False with errno. */
+bool f_renew(int fd, int pending);
+
+/* --- ask.c: a data call on a descriptor with HINT_ASK. True: *rc is its result already. */
+bool ask_before_reading(int fd, int flags, ssize_t *rc);
+bool ask_before_writing(int fd, int flags, ssize_t *rc);
+/* poll() for POLLOUT, goes on after signals whose handlers say so (SA_RESTART). revents, 0 when
+ * SO_SNDTIMEO is over, -1 with errno. */
+short f_wait_writable(int fd);
 
 /* --- client.c: talking to xtcpd. False and -1: errno says why (ENETDOWN: nobody there) */
 bool xtcpd_present(void);  /* asked once; complains on stderr if not */
@@ -94,6 +112,8 @@ bool xtcpd_send_own(int fd, struct rpc_request *req);
 bool xtcpd_pad(int fd, uint32_t bytes);
 uint32_t f_padding_bytes(int fd);
 void rpc_init(struct rpc_request *req, enum rpc_type type);
+/* RPC_DISCONNECT: what xtcpd keeps of fd is fresh's from here on. */
+bool xtcpd_hand_over(int fd, int fresh, struct rpc_reply *reply);
 /* A request about fd on a connection of its own. reply NULL: waits for nothing. */
 bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply);
 /* The same, left open for the answer to come later; -1 with errno. */
@@ -108,7 +128,8 @@ int xtcpd_take_error(int fd);
 
 /* --- data_in.c, data_out.c: a kernel call on fd has given n: what TCP would say. Sets errno. */
 ssize_t explain_received(int fd, ssize_t n);
-ssize_t explain_sent(int fd, ssize_t n, int flags);
+ssize_t explain_sent(int fd, ssize_t n, int flags, bool quiet); /* quiet: no SIGPIPE came */
+ssize_t broken_pipe(int flags);					/* EPIPE, and SIGPIPE */
 
 /* --- copy.c: memory the program points at: false instead of a crash */
 bool copy_in(void *to, const void *from, size_t n);
@@ -116,6 +137,8 @@ bool copy_out(void *to, const void *from, size_t n);
 /* As getsockname() stores an address: truncated to *len, the whole length in *len. -1 with errno.
  */
 int put_address(const struct sockaddr_in *from, struct sockaddr *to, socklen_t *len);
+
+#define SOCKADDR_MAX 128 /* sizeof(struct sockaddr_storage): longer is EINVAL to the kernel */
 
 static inline int fail(int err)
 {

@@ -257,6 +257,12 @@ size_t tcp_outq_bytes(const struct tcp_sock *sk)
 	return seq_gt(end, sk->snd_una) ? end - sk->snd_una : 0;
 }
 
+size_t tcp_outq_unsent_bytes(const struct tcp_sock *sk)
+{
+	bool open = sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN;
+	return open && sk->c.state != TCP_SYN_SENT ? tcp_unsent_bytes(sk) : 0;
+}
+
 /* --- records of the retransmit queue -------------------------------------------------------- */
 
 struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at)

@@ -366,6 +366,23 @@ void tcp_close(struct tcp_sock *sk, bool unread)
 		tcp_orphan_fin_wait_2(sk);
 }
 
+bool tcp_park(struct tcp_sock *sk, struct sock_addr *bound)
+{
+	bool was_bound = sk->bucket && sk->bound_port_set;
+	if (was_bound)
+		*bound = (struct sock_addr){.addr = sk->bound_addr, .port = sk->c.lport};
+	bind_release(sk);
+	sndbuf_purge(sk);
+	tcp_rcv_queues_purge(sk);
+	sk->bound_port_set = false;
+	sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
+	sk->user = NULL;
+	sk->events = 0;
+	list_del(&sk->event_node);
+	list_del(&sk->flush_node);
+	return was_bound;
+}
+
 /* As Linux, SO_ERROR then tells that a connection was cut off. */
 void tcp_disconnect(struct tcp_sock *sk)
 {

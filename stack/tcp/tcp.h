@@ -104,6 +104,11 @@ void tcp_recv_compact(struct tcp_sock *sk);
  * queue, RST (RFC 2525 2.17). `unread`: the caller holds bytes the program did not read. */
 void tcp_close(struct tcp_sock *sk, bool unread);
 void tcp_abort(struct tcp_sock *sk); /* RST at once, if the state calls for one */
+/*
+ * A socket in CLOSE that nobody uses for now and that stays the caller's, for its options: it lets
+ * go of its port and buffers and causes no event. True: it was bound to *bound by its user.
+ */
+bool tcp_park(struct tcp_sock *sk, struct sock_addr *bound);
 
 /*
  * SOL_SOCKET, IPPROTO_IP and IPPROTO_TCP options with Linux's names, types, ranges and errnos
@@ -119,6 +124,7 @@ struct sock_addr tcp_local(const struct tcp_sock *sk);
 struct sock_addr tcp_remote(const struct tcp_sock *sk); /* family ADDR_NONE: not connected */
 void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info);
 size_t tcp_outq_bytes(const struct tcp_sock *sk);	  /* written and not acknowledged */
+size_t tcp_outq_unsent_bytes(const struct tcp_sock *sk);  /* written and not sent */
 size_t tcp_inq_bytes(const struct tcp_sock *sk);	  /* received in order and not consumed */
 bool tcp_linger(const struct tcp_sock *sk, int *seconds); /* SO_LINGER, when on */
 
@@ -136,6 +142,13 @@ struct tcp_diag {
 };
 /* Calls fn for each until it returns false. The table must not change meanwhile. */
 void tcp_for_each(struct stack *st, bool (*fn)(void *arg, const struct tcp_diag *d), void *arg);
+
+/* What has become of a connection whose socket was closed. TCP_CLOSE: it is over. */
+enum tcp_state tcp_orphan_state(struct stack *st, const struct sock_addr *local,
+				const struct sock_addr *remote);
+/* Cuts it off, as tcp_disconnect() does. False: it was over. */
+bool tcp_orphan_reset(struct stack *st, const struct sock_addr *local,
+		      const struct sock_addr *remote);
 
 /* How many of each there are. */
 struct tcp_counts {

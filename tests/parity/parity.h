@@ -34,6 +34,7 @@
 
 #define ME "10.77.0.2"
 #define PEER "10.77.0.1"
+#define SILENT "10.77.0.78" /* on the link, and answers nothing */
 #define PORT story_port
 
 extern int story_port; /* each story has ports of its own: no TIME_WAIT of another is met */
@@ -44,7 +45,8 @@ struct story {
 };
 
 extern const struct story bind_stories[], connect_stories[], accept_stories[], data_stories[],
-    poll_stories[], option_stories[], name_stories[], process_stories[];
+    poll_stories[], option_stories[], name_stories[], process_stories[], state_in_stories[],
+    state_out_stories[], state_control_stories[];
 
 /* say.c: what a story prints */
 void say(const char *what, long rc); /* "what: 0" or "what: -1 ENAME" (errno) */
@@ -61,6 +63,8 @@ int try_bind(int fd, const char *ip, int port);
 int try_connect(int fd, const char *ip, int port);
 int mask_of(int fd, int wait_ms); /* every poll bit now, or within wait_ms if there is none */
 int wait_for(int fd, int events); /* polls up to 5 s for any of events; the mask */
+void wait_for_bits(int fd, int bits, int ms); /* until all of these are there */
+void settle(int fd);			      /* until the FINs that were sent are acknowledged */
 void nonblocking(int fd);
 int so_error(int fd);
 struct pair {
@@ -68,6 +72,9 @@ struct pair {
 };
 struct pair accepted(void);  /* the peer has connected to PORT, accepted; the peer's end is 0 */
 int connected_to_peer(void); /* we connected to the peer's listener; its end is accepted */
+
+/* states.c: a call tried on a new socket in every state; says the state, and SIGPIPE if it came */
+void in_every_state(void (*try_it)(int fd));
 
 /* peer.c: the other host. Each answers when it is done. */
 void peer_start(void);

@@ -48,6 +48,7 @@ static long do_listen(int *l, int port)
 {
 	struct sockaddr_in a = addr_of(PEER, port);
 	int one = 1;
+	raw_close(l);
 	*l = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	syscall(SYS_setsockopt, *l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	long rc = raw(syscall(SYS_bind, *l, &a, sizeof(a)));

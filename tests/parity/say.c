@@ -105,6 +105,31 @@ int wait_for(int fd, int events)
 	return mask_of(fd, 0);
 }
 
+/* One bit after the other: together, one that is always there would end the wait. */
+void wait_for_bits(int fd, int bits, int ms)
+{
+	for (int bit = 1; bit <= bits; bit <<= 1) {
+		struct pollfd p = {fd, (short)(bits & bit), 0};
+		if (bits & bit)
+			poll(&p, 1, ms);
+	}
+}
+
+static bool has_unacknowledged_fin(int fd)
+{
+	struct tcp_info i = {0};
+	socklen_t len = sizeof(i);
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len);
+	return i.tcpi_state == TCP_FIN_WAIT1 || i.tcpi_state == TCP_CLOSING ||
+	       i.tcpi_state == TCP_LAST_ACK;
+}
+
+void settle(int fd)
+{
+	for (int ms = 0; ms < 5000 && has_unacknowledged_fin(fd); ms++)
+		poll(NULL, 0, 1);
+}
+
 void nonblocking(int fd)
 {
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
