@@ -137,6 +137,8 @@ EXPORT ssize_t read(int fd, void *p, size_t n)
 static size_t iov_bytes(const struct iovec *iov, size_t count)
 {
 	size_t n = 0;
+	if (is_nowhere(iov))
+		return 0;
 	for (size_t i = 0; i < count; i++)
 		n += iov[i].iov_len;
 	return n;
@@ -195,9 +197,11 @@ static ssize_t received_message(int fd, const struct msghdr *m, ssize_t rc)
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 {
-	bool look = flags & LOOKED_AT || (m && m->msg_name) || must_ask(fd);
 	ssize_t rc;
-	if (!look || !m || !f_is_ours(fd)) {
+	if (is_nowhere(m))
+		return real.recvmsg(fd, m, flags);
+	bool look = flags & LOOKED_AT || m->msg_name || must_ask(fd);
+	if (!look || !f_is_ours(fd)) {
 		rc = real.recvmsg(fd, m, flags);
 		return rc > 0 ? rc : received_message(fd, m, rc);
 	}

@@ -144,7 +144,7 @@ EXPORT ssize_t send(int fd, const void *p, size_t n, int flags)
 /* The message as TCP sees it: no name, no descriptors. False: leave it as it is. */
 static bool plain(int fd, const struct msghdr *m, struct msghdr *to)
 {
-	if (!m || (!m->msg_name && !m->msg_controllen) || !f_is_ours(fd))
+	if (is_nowhere(m) || (!m->msg_name && !m->msg_controllen) || !f_is_ours(fd))
 		return false;
 	*to = *m;
 	to->msg_name = NULL;
@@ -162,7 +162,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	int native = quiet ? flags | MSG_NOSIGNAL : flags;
 	if (flags & MSG_FASTOPEN && f_is_ours(fd))
 		return fail(EOPNOTSUPP);
-	if (must_ask(fd) && ask_before_writing(fd, flags, &rc))
+	if (must_ask(fd) && !is_nowhere(m) && ask_before_writing(fd, flags, &rc))
 		return rc;
 	rc = real.sendmsg(fd, plain(fd, m, &stripped) ? &stripped : m, native);
 	return sent(fd, rc, flags, quiet);

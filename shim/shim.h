@@ -140,6 +140,12 @@ int put_address(const struct sockaddr_in *from, struct sockaddr *to, socklen_t *
 
 #define SOCKADDR_MAX 128 /* sizeof(struct sockaddr_storage): longer is EINVAL to the kernel */
 
+/* NULL, and what a program makes of it by adding to it: for the kernel to say EFAULT. */
+static inline bool is_nowhere(const void *p)
+{
+	return (uintptr_t)p < 4096;
+}
+
 static inline int fail(int err)
 {
 	errno = err;
