@@ -97,10 +97,25 @@ static int bind_address(struct rpc_call *call, struct sock_addr *local)
 	return bind_right(call, local);
 }
 
+/* Its connection is over: -ENOTCONN, unless already the address is wrong. Once the program has
+ * renewed F (RPC_DISCONNECT) it may be bound. */
+static int bind_later(struct rpc_call *call)
+{
+	struct sock_addr local;
+
+	int err = bind_address(call, &local);
+	if (err)
+		return err;
+	bool here = ip_addr_is_any(&local.addr) || stack_is_local_v4(call->d->stack, local.addr.v4);
+	return here ? -ENOTCONN : -EADDRNOTAVAIL;
+}
+
 static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
 {
 	struct sock_addr local;
 
+	if (xs->state == XS_CONNECTED && tcp_state(xs->sk) == TCP_CLOSE)
+		return bind_later(call);
 	int err = bind_address(call, &local);
 	if (!err)
 		err = tcp_bind(xs->sk, &local);
@@ -337,18 +352,14 @@ static int hand_over_the_dead(struct rpc_call *call, struct tombstone *stone,
 	return 0;
 }
 
-/* -ENOTCONN: it is neither bound nor connected any more, and may be bound once it is renewed. */
 static int bind_the_dead(struct rpc_call *call, const struct tombstone *stone)
 {
-	struct sock_addr local;
+	int err = bind_later(call);
 
-	int err = bind_address(call, &local);
-	if (err)
+	if (err != -ENOTCONN)
 		return err;
-	if (!ip_addr_is_any(&local.addr) && !stack_is_local_v4(call->d->stack, local.addr.v4))
-		return -EADDRNOTAVAIL;
-	return stone->unlistened || state_of_the_dead(call->d, stone) != TCP_CLOSE ? -EINVAL
-										   : -ENOTCONN;
+	bool bound = stone->unlistened || state_of_the_dead(call->d, stone) != TCP_CLOSE;
+	return bound ? -EINVAL : -ENOTCONN;
 }
 
 static int answer_for_the_dead(struct rpc_call *call, struct tombstone *stone,

@@ -254,7 +254,7 @@ bool xtcpd_ask_itself(struct rpc_request *req, struct rpc_reply *reply)
 	int q = q_open();
 	if (q < 0)
 		return false;
-	bool ok = send_record(q, q, req, 0) && xtcpd_answer(q, reply);
+	bool ok = send_record(q, &q, 1, req, 0) && xtcpd_answer(q, reply);
 	int saved = errno;
 	real.close(q);
 	errno = saved;
