@@ -87,6 +87,8 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_thin_linear_timeouts", tcp_thin_linear_timeouts, 0, 1),
     IPV4("tcp_syn_linear_timeouts", tcp_syn_linear_timeouts, 0, 127),
     IPV4("tcp_tso_win_divisor", tcp_tso_win_divisor, 0, 255),
+    IPV4("tcp_min_tso_segs", tcp_min_tso_segs, 1, 65535),
+    IPV4("tcp_tso_rtt_log", tcp_tso_rtt_log, 0, 31),
     IPV4("tcp_stdurg", tcp_stdurg, 0, 1),
     IPV4("tcp_reflect_tos", tcp_reflect_tos, 0, 1),
     IPV4("ip_no_pmtu_disc", ip_no_pmtu_disc, 0, 3),

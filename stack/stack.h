@@ -131,6 +131,8 @@ struct sysctls {
 	uint32_t tcp_thin_linear_timeouts;	/* 0 */
 	uint32_t tcp_syn_linear_timeouts;	/* 0 (Linux: 4): SYNs before the RTO doubles */
 	uint32_t tcp_tso_win_divisor;		/* 3 */
+	uint32_t tcp_min_tso_segs;		/* 2 */
+	uint32_t tcp_tso_rtt_log;		/* 9: bursts grow below 2^9 us of round trip */
 	uint32_t tcp_stdurg;			/* 0 */
 	uint32_t tcp_reflect_tos;		/* 0 */
 	uint32_t ip_no_pmtu_disc;		/* 0 */

@@ -361,7 +361,7 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 	sk->probes_out = sk->keepalive_probes_out = 0;
 	sk->err_soft = 0;
 	if (s.una_advanced) {
-		sk->retransmits = 0;
+		tcp_rto_run_ends(sk);
 		sk->bytes_acked += seg->ack - prior_una;
 		sk->snd_una = seg->ack;
 	}

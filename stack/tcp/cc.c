@@ -79,7 +79,7 @@ void tcp_cc_init(struct tcp_sock *sk)
 	sk->frto = FRTO_OFF;
 	sk->delivered_segs = 1; /* the handshake's, as Linux counts */
 	sk->first_retrans_us = 0;
-	sk->retransmits = 0;
+	tcp_rto_run_ends(sk);
 	sk->ca_state = CA_OPEN;
 	/* RFC 6298 5.7: the SYN timed out and nothing has told the round trip time. */
 	if (sk->srtt_us == 0) {

@@ -123,6 +123,24 @@ void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info)
 	info_rates(sk, info);
 }
 
+/* Accurate ECN (RFC 9768) is not spoken, and routes have one path: their counters stay at 0. */
+void tcp_get_info_linux(const struct tcp_sock *sk, struct tcp_info_linux *info)
+{
+	struct tcp_info known;
+	uint64_t rto_us = sk->rto_runs_us;
+	if (sk->rto_run_since_us)
+		rto_us += sk->stack->now_us - sk->rto_run_since_us;
+	tcp_get_info(sk, &known);
+	memset(info, 0, sizeof(*info));
+	memcpy(info->before, &known, sizeof(info->before));
+	if (sk->c.state == TCP_LISTEN)
+		return;
+	info->rcv_wnd = tcp_receive_window(sk);
+	info->total_rto = sk->total_rto;
+	info->total_rto_recoveries = sk->total_rto_recoveries;
+	info->total_rto_time_ms = (uint32_t)(rto_us / 1000);
+}
+
 enum { /* linux/sock_diag.h: SK_MEMINFO_... */
        MEMINFO_RMEM_ALLOC,
        MEMINFO_RCVBUF,

@@ -191,8 +191,7 @@ uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss)
 	    min_u32(sk->stack->config.tso_max_bytes, 65535 - IPV4_HDR_BYTES - L4_HDR_MAX);
 	if (sk->max_window > 0)
 		limit = min_u32(limit, max_u32(sk->max_window / 2, mss));
-	if (sk->pacing)
-		limit = pacing_tso_limit(sk, mss, limit);
+	limit = pacing_tso_limit(sk, mss, limit);
 	if (limit < 2 * mss || sk->urg_pending || sk->auth)
 		return mss;
 	return limit - limit % mss;
@@ -260,11 +259,18 @@ struct send_limits {
 	bool cwnd, rwnd;
 };
 
+/* A burst is at most half a window, so that its ACK comes before the next one is due. */
+static uint32_t half_window(const struct tcp_sock *sk, uint32_t mss)
+{
+	uint32_t half = sk->cwnd_bytes / 2;
+	return max_u32(half - half % mss, mss);
+}
+
 /* How much of the unsent data may leave in one segment now. */
 static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, struct send_limits *limits)
 {
 	uint32_t unsent = tcp_unsent_bytes(sk), limit = tcp_tso_limit(sk, mss);
-	uint32_t want = min_u32(unsent, limit);
+	uint32_t want = min_u32(unsent, min_u32(limit, half_window(sk, mss)));
 	if (want == 0)
 		return 0;
 	uint32_t window_room = window_left(sk), cwnd_room = cwnd_left(sk, mss);

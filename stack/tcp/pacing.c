@@ -18,7 +18,7 @@
 #include "stack/tcp/tcp_send.h"
 
 #define UNPACED_SEGS 10
-#define MIN_TSO_SEGS 2u
+#define TSO_MAX_BYTES 65536u
 #define NS_PER_US 1000ull
 #define NS_PER_S 1000000000ull
 #define MAKE_UP_NS (TIMER_TICK_US * NS_PER_US)
@@ -38,6 +38,11 @@ static uint64_t rate_of_cwnd(const struct tcp_sock *sk)
 	if (sk->srtt_us == 0)
 		return PACING_UNLIMITED;
 	return window * percent * 10000 / sk->srtt_us;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 static uint64_t at_most(uint64_t rate, uint64_t max)
@@ -117,13 +122,23 @@ bool pacing_holds(struct tcp_sock *sk)
 	return true;
 }
 
-/* Of what the link could take at once: about a millisecond's worth. */
+/*
+ * Of what the link could take at once: about a millisecond's worth, paced or not, so that a slow
+ * path sees no bursts; and more of it the shorter the round trip is, where bursts matter less than
+ * what they save. As Linux's tcp_tso_autosize().
+ */
 uint32_t pacing_tso_limit(const struct tcp_sock *sk, uint32_t mss, uint32_t limit)
 {
-	uint64_t burst = sk->pacing_bytes_per_s / 1024;
-	if (!is_rate(sk->pacing_bytes_per_s) || burst >= limit)
+	const struct sysctls *ctl = &sk->stack->sysctl;
+	uint64_t rate = pacing_rate_shown(sk);
+	if (!is_rate(rate))
 		return limit;
-	return min_u32(max_u32((uint32_t)burst, MIN_TSO_SEGS * mss), limit);
+	uint64_t burst = rate / 1024;
+	uint32_t halvings = sk->min_rtt_us >> min_u32(ctl->tcp_tso_rtt_log, 31);
+	if (sk->min_rtt_us != 0 && halvings < 32)
+		burst += TSO_MAX_BYTES >> halvings;
+	uint64_t segs = max_u64(burst / mss, ctl->tcp_min_tso_segs);
+	return segs * mss < limit ? (uint32_t)segs * mss : limit;
 }
 
 static void pacing_timer_fired(struct timer *t, void *ctx)

@@ -464,8 +464,8 @@ static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 {
 	int value = 0;
 	if (name == TCP_INFO) {
-		struct tcp_info info;
-		tcp_get_info(sk, &info);
+		struct tcp_info_linux info;
+		tcp_get_info_linux(sk, &info);
 		return sockopt_give(val, len, &info, sizeof(info));
 	}
 	if (name == TCP_CC_INFO)

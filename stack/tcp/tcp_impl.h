@@ -372,6 +372,8 @@ struct tcp_sock {
 	uint64_t last_oow_ack_us;
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, dsack_dups;
+	uint16_t total_rto, total_rto_recoveries; /* timeouts, and runs of them */
+	uint64_t rto_run_since_us, rto_runs_us;	  /* the present run (0: none); those before it */
 	uint64_t created_us;
 };
 
@@ -611,6 +613,7 @@ void sndbuf_pool_destroy(struct stack *st); /* the warm free lists; tcp_layer_de
 void tcp_timers_init(struct tcp_sock *sk);
 void tcp_timers_cancel(struct tcp_sock *sk);
 void tcp_rearm_rto(struct tcp_sock *sk);
+void tcp_rto_run_ends(struct tcp_sock *sk); /* something has been acknowledged */
 void tcp_schedule_delack(struct tcp_sock *sk);
 void tcp_keepalive_start(struct tcp_sock *sk, uint64_t after_us);
 

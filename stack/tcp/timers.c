@@ -161,12 +161,31 @@ static bool should_give_up(const struct tcp_sock *sk)
 
 /* --- the RTO ---------------------------------------------------------------------------------- */
 
+/* For TCP_INFO. To be called before the timeout is counted in sk->retransmits. */
+static void note_timeout(struct tcp_sock *sk)
+{
+	if (sk->retransmits == 0) {
+		sk->total_rto_recoveries++;
+		sk->rto_run_since_us = sk->stack->now_us;
+	}
+	sk->total_rto++;
+}
+
+void tcp_rto_run_ends(struct tcp_sock *sk)
+{
+	if (sk->rto_run_since_us)
+		sk->rto_runs_us += sk->stack->now_us - sk->rto_run_since_us;
+	sk->rto_run_since_us = 0;
+	sk->retransmits = 0;
+}
+
 static void back_off(struct tcp_sock *sk)
 {
 	uint64_t rto = 2 * (uint64_t)sk->rto_us;
 	sk->rto_us = (uint32_t)(rto < rto_max_us(sk) ? rto : rto_max_us(sk));
 	if (sk->backoff < UINT8_MAX)
 		sk->backoff++;
+	note_timeout(sk);
 	if (sk->retransmits < UINT8_MAX)
 		sk->retransmits++;
 }
@@ -175,6 +194,7 @@ static void back_off(struct tcp_sock *sk)
 static void back_off_syn(struct tcp_sock *sk)
 {
 	if (sk->retransmits < sk->stack->sysctl.tcp_syn_linear_timeouts) {
+		note_timeout(sk);
 		sk->retransmits++;
 		return;
 	}

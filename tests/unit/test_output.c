@@ -13,6 +13,7 @@ static void open_plain(void)
 static void open_tso(void)
 {
 	sender_open(&(struct sender_options){.tso_max_bytes = 65536, .window = 1000000});
+	stack_sysctls(sender_stack)->tcp_min_tso_segs = 65535; /* whatever the rate */
 }
 
 static void set_option(int name, int value)
@@ -71,8 +72,9 @@ START_TEST(a_burst_ends_with_a_push)
 {
 	sender_write(20 * MSS);
 	struct sent s = sender_sent();
-	ck_assert_uint_eq(s.len, 10 * MSS);
+	ck_assert_uint_eq(s.len, 5 * MSS);
 	ck_assert_uint_eq(s.flags, TCP_ACK | TCP_PSH);
+	sender_forget();
 	sender_wait_sent(300000); /* the probe is new data: one segment, and not the last */
 	s = sender_sent();
 	ck_assert_uint_eq(s.len, MSS);
@@ -80,12 +82,14 @@ START_TEST(a_burst_ends_with_a_push)
 }
 END_TEST
 
-START_TEST(a_tso_segment_holds_the_whole_window)
+/* Two bursts a round trip, so that the first one's ACK comes before the second has arrived. */
+START_TEST(a_tso_segment_is_half_the_window)
 {
 	sender_write(20 * MSS);
 	struct sent s = sender_sent();
-	ck_assert_uint_eq(s.len, 10 * MSS);
+	ck_assert_uint_eq(s.len, 5 * MSS);
 	ck_assert_uint_eq(s.gso_size, MSS);
+	expect_segment(5 * MSS, 5 * MSS);
 	expect_silence();
 	ck_assert_uint_eq(sender_mib(TcpExtTCPOrigDataSent), 10);
 	ck_assert_uint_eq(sender_sk->data_segs_out, 10);
@@ -103,6 +107,43 @@ START_TEST(a_tso_segment_is_no_larger_than_the_link_takes)
 }
 END_TEST
 
+/* About a millisecond of the rate that cwnd makes of the round trip, two segments at least. */
+START_TEST(a_slow_path_gets_small_bursts)
+{
+	stack_sysctls(sender_stack)->tcp_min_tso_segs = 2;
+	sender_write(20 * MSS);
+	expect_segments(0, 10 * MSS, 2 * MSS);
+	sender_wait(SENDER_RTT_US);
+	peer_ack(10 * MSS);
+	sender_wait(SENDER_RTT_US);
+	peer_ack(20 * MSS);
+	sender_forget();
+	sender_sk->cwnd_bytes = 250 * MSS; /* twice that in 100 ms: 5 segments in 1000/1024 ms */
+	ck_assert_uint_gt(sender_fill(30 * MSS), 25 * MSS);
+	sender_flush();
+	ck_assert_uint_eq(sender_sent().len, 4 * MSS);
+}
+END_TEST
+
+/* A round trip below 2^tcp_tso_rtt_log us: all the link takes; each doubling halves it. */
+START_TEST(a_short_round_trip_gets_large_bursts)
+{
+	stack_sysctls(sender_stack)->tcp_min_tso_segs = 2;
+	sender_sk->cwnd_bytes = 150 * MSS;
+	sender_sk->min_rtt_us = 511;
+	ck_assert_uint_gt(sender_fill(60 * MSS), 50 * MSS);
+	sender_flush();
+	ck_assert_uint_eq(sender_sent().len, 60 * MSS);
+	peer_ack(60 * MSS);
+	sender_forget();
+	sender_sk->cwnd_bytes = 150 * MSS;
+	sender_sk->min_rtt_us = 1024;
+	ck_assert_uint_gt(sender_fill(60 * MSS), 50 * MSS);
+	sender_flush();
+	ck_assert_uint_lt(sender_sent().len, 25 * MSS);
+}
+END_TEST
+
 START_TEST(a_single_segment_is_not_tso)
 {
 	sender_write(MSS);
@@ -113,7 +154,7 @@ END_TEST
 START_TEST(the_rest_of_a_partly_acknowledged_tso_segment_is_sent_again)
 {
 	sender_write(10 * MSS);
-	expect_segment(0, 10 * MSS);
+	expect_segments(0, 10 * MSS, 5 * MSS);
 	peer_ack(3 * MSS);
 	ck_assert_uint_eq(tcp_outq_bytes(sender_sk), 7 * MSS);
 	sender_wait(1000000);
@@ -544,7 +585,9 @@ Suite *output_suite(void)
 	suite_add_tcase(s, plain);
 	TCase *tso = with("tso", open_tso);
 	tcase_add_test(tso, a_burst_ends_with_a_push);
-	tcase_add_test(tso, a_tso_segment_holds_the_whole_window);
+	tcase_add_test(tso, a_tso_segment_is_half_the_window);
+	tcase_add_test(tso, a_slow_path_gets_small_bursts);
+	tcase_add_test(tso, a_short_round_trip_gets_large_bursts);
 	tcase_add_test(tso, a_tso_segment_is_no_larger_than_the_link_takes);
 	tcase_add_test(tso, a_single_segment_is_not_tso);
 	tcase_add_test(tso, the_rest_of_a_partly_acknowledged_tso_segment_is_sent_again);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/in.h>
 
+#include "stack/tcp/sockopt.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/wire.h"
 
@@ -431,6 +432,36 @@ START_TEST(info_of_a_listener)
 }
 END_TEST
 
+/* What Linux has added since the oldest <linux/tcp.h> that this is built with. */
+START_TEST(info_counts_timeouts_and_runs_of_them)
+{
+	struct tcp_info_linux info;
+	size_t len = sizeof(info);
+	wire_passive_open(w, WIRE_OPTIONS, 512);
+	wire_write(w, 1000);
+	wire_ms(w, 1000); /* the probe; the timeout; the second one at three times the first */
+	ck_assert_int_eq(tcp_getsockopt(w->sk, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	ck_assert_uint_eq(len, sizeof(info));
+	ck_assert_uint_eq(info.total_rto, w->sk->retransmits);
+	ck_assert_uint_ge(info.total_rto, 1);
+	ck_assert_uint_eq(info.total_rto_recoveries, 1);
+	ck_assert_uint_ge(info.total_rto_time_ms, 1);
+	ck_assert_uint_gt(info.rcv_wnd, 60000);
+	uint16_t first_run = info.total_rto;
+	wire_in(w, ". 1:1(0) ack 1001 win 512");
+	wire_write(w, 1000);
+	wire_ms(w, 3000);
+	ck_assert_int_eq(tcp_getsockopt(w->sk, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	ck_assert_uint_gt(info.total_rto, first_run);
+	ck_assert_uint_eq(info.total_rto_recoveries, 2);
+	uint32_t time_ms = info.total_rto_time_ms;
+	wire_in(w, ". 1:1(0) ack 2001 win 512");
+	wire_ms(w, 1000);
+	ck_assert_int_eq(tcp_getsockopt(w->sk, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	ck_assert_uint_eq(info.total_rto_time_ms, time_ms);
+}
+END_TEST
+
 /* The order is linux/sock_diag.h's: received, its limit, ..., the send buffer's limit, ..., queued */
 START_TEST(meminfo_of_a_connection)
 {
@@ -496,6 +527,7 @@ Suite *sockopt_suite(void)
 				      info_of_a_connection,
 				      info_of_a_listener,
 				      info_of_a_fresh_socket,
+				      info_counts_timeouts_and_runs_of_them,
 				      meminfo_of_a_connection,
 				      cubic_has_no_info_of_its_own};
 	tcase_add_checked_fixture(tc, setup, teardown);
