@@ -144,6 +144,7 @@ char *ss_info_text(const json_t *socket)
 	put_flag(f, info, "ts");
 	put_flag(f, info, "sack");
 	put_flag(f, info, "ecn");
+	put_flag(f, info, "ecnseen");
 	fprintf(f, " %s", get_string(socket, "congestion", ""));
 	if (get_bool(info, "wscale"))
 		fprintf(f, " wscale:%lld,%lld", get_int(info, "snd_wscale"),

@@ -88,6 +88,7 @@ json_t *control_tcp_info(const struct tcp_info *info)
 	control_set(object, "ts", json_boolean(info->tcpi_options & TCPI_OPT_TIMESTAMPS));
 	control_set(object, "sack", json_boolean(info->tcpi_options & TCPI_OPT_SACK));
 	control_set(object, "ecn", json_boolean(info->tcpi_options & TCPI_OPT_ECN));
+	control_set(object, "ecnseen", json_boolean(info->tcpi_options & TCPI_OPT_ECN_SEEN));
 	control_set(object, "wscale", json_boolean(info->tcpi_options & TCPI_OPT_WSCALE));
 	control_set_u64(object, "snd_wscale", info->tcpi_snd_wscale);
 	control_set_u64(object, "rcv_wscale", info->tcpi_rcv_wscale);

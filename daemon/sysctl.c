@@ -63,6 +63,8 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_timestamps", tcp_timestamps, 0, 2),
     IPV4("tcp_sack", tcp_sack, 0, 1),
     IPV4("tcp_frto", tcp_frto, 0, 2),
+    IPV4("tcp_ecn", tcp_ecn, 0, 2),
+    IPV4("tcp_ecn_fallback", tcp_ecn_fallback, 0, 1),
     {"net.ipv4.tcp_rmem", AT(tcp_rmem), SYSCTL_U32_TRIPLE, 2048, BYTES_MAX},
     {"net.ipv4.tcp_wmem", AT(tcp_wmem), SYSCTL_U32_TRIPLE, 2048, BYTES_MAX},
     IPV4("tcp_challenge_ack_limit", tcp_challenge_ack_limit, 0, UINT32_MAX),

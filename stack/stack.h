@@ -107,6 +107,8 @@ struct sysctls {
 	uint32_t tcp_timestamps;	/* 1 */
 	uint32_t tcp_sack;		/* 1 */
 	uint32_t tcp_frto;		/* 2, which is the same as 1: RFC 5682 */
+	uint32_t tcp_ecn;		/* 2: 0 never, 1 always, 2 when asked */
+	uint32_t tcp_ecn_fallback;	/* 1: a SYN sent again does not ask */
 	uint32_t tcp_rmem[3];		/* min, default, max bytes */
 	uint32_t tcp_wmem[3];
 	uint32_t tcp_challenge_ack_limit;	/* per second; RFC 5961 7 */

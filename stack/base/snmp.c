@@ -120,6 +120,7 @@ static const char *const counters[SNMP_MAX] = {
     COUNTER(TcpExtTCPWinProbe),
     COUNTER(TcpExtTCPKeepAlive),
     COUNTER(TcpExtTCPDelivered),
+    COUNTER(TcpExtTCPDeliveredCE),
     COUNTER(TcpExtTCPRcvQDrop),
     COUNTER(TcpExtTCPFastOpenActive),
     COUNTER(TcpExtTCPFastOpenActiveFail),
@@ -138,6 +139,10 @@ static const char *const counters[SNMP_MAX] = {
     COUNTER(IpExtInOctets),
     COUNTER(IpExtOutOctets),
     COUNTER(IpExtInCsumErrors),
+    COUNTER(IpExtInNoECTPkts),
+    COUNTER(IpExtInECT1Pkts),
+    COUNTER(IpExtInECT0Pkts),
+    COUNTER(IpExtInCEPkts),
 };
 
 static const char *const reasons[DROP_MAX] = {

@@ -121,6 +121,7 @@ enum snmp {
 	TcpExtTCPWinProbe,
 	TcpExtTCPKeepAlive,
 	TcpExtTCPDelivered,
+	TcpExtTCPDeliveredCE,
 	TcpExtTCPRcvQDrop,
 	TcpExtTCPFastOpenActive,
 	TcpExtTCPFastOpenActiveFail,
@@ -139,6 +140,10 @@ enum snmp {
 	IpExtInOctets,
 	IpExtOutOctets,
 	IpExtInCsumErrors,
+	IpExtInNoECTPkts, /* these four in the order of the codepoints */
+	IpExtInECT1Pkts,
+	IpExtInECT0Pkts,
+	IpExtInCEPkts,
 	SNMP_MAX
 };
 

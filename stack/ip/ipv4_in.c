@@ -138,6 +138,14 @@ static void header_error(struct stack *st, struct pkt *p, enum drop_reason why)
 	stack_drop(st, p, why);
 }
 
+/* By codepoint; what the link has aggregated counts as the segments it was. */
+static void count_ecn(struct stack *st, const struct pkt *p, const struct ipv4_hdr *h)
+{
+	size_t payload = p->len - h->hdr_len;
+	size_t n = p->gso_size && payload > p->gso_size ? payload / p->gso_size : 1;
+	st->mib.counter[IpExtInNoECTPkts + (h->tos & 3)] += n;
+}
+
 void ip_receive(struct stack *st, struct pkt *p, bool loopback)
 {
 	struct ipv4_hdr h;
@@ -146,6 +154,7 @@ void ip_receive(struct stack *st, struct pkt *p, bool loopback)
 	enum drop_reason bad = header_parse(st, p, &h);
 	if (bad != DROP_NONE)
 		return header_error(st, p, bad);
+	count_ecn(st, p, &h);
 	if (!loopback && !source_ok(st, h.src)) {
 		snmp_inc(st, IpInAddrErrors);
 		return stack_drop(st, p, DROP_IP_INVALID_SOURCE);

@@ -284,6 +284,10 @@ static void count_delivered(struct tcp_sock *sk, struct ack_sample *s)
 		sk->delivered_us = sk->stack->now_us;
 		sk->delivered_segs += segs;
 		sk->stack->mib.counter[TcpExtTCPDelivered] += segs;
+		if (s->ece) {
+			sk->delivered_ce_segs += segs;
+			sk->stack->mib.counter[TcpExtTCPDeliveredCE] += segs;
+		}
 	}
 	rate_sample(sk, s);
 }
@@ -306,7 +310,7 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 		rack_update_reo_wnd(sk, s->dsack);
 	if (sk->tlp_high_seq)
 		tlp_on_ack(sk, sk->snd_una, s);
-	bool plain = s->una_advanced && s->sacked_bytes == 0 && !s->dsack &&
+	bool plain = s->una_advanced && s->sacked_bytes == 0 && !s->dsack && !s->ece &&
 		     sk->ca_state == CA_OPEN && sk->sacked_bytes == 0;
 	bool is_dupack = !s->una_advanced && !s->not_dup;
 	if (plain)
@@ -355,6 +359,7 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 	}
 	struct ack_sample s = {.rtt_us = -1,
 			       .una_advanced = seg->ack != prior_una,
+			       .ece = ecn_is_echo(sk, seg),
 			       .prior_in_flight = tcp_pipe_bytes(sk)};
 	s.not_dup = update_window(sk, seg, s.una_advanced) || seg->end_seq != seg->seq;
 	sk->last_ack_rcv_us = sk->stack->now_us;

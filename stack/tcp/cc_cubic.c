@@ -208,7 +208,7 @@ static void cubic_cong_avoid(struct tcp_sock *sk, const struct ack_sample *s)
 
 /* --- loss ------------------------------------------------------------------------------------- */
 
-/* RFC 9438 4.6 (beta = 0.7) and 4.7 (fast convergence). */
+/* RFC 9438 4.6 (beta = 0.7; RFC 8511 3.1: 0.85 for a mark) and 4.7 (fast convergence). */
 static uint32_t cubic_ssthresh(struct tcp_sock *sk)
 {
 	struct cubic *c = cubic_of(sk);
@@ -217,7 +217,8 @@ static uint32_t cubic_ssthresh(struct tcp_sock *sk)
 	c->done = true;
 	c->cwnd_prior = cwnd;
 	c->w_max = cwnd < c->w_max ? (uint32_t)((uint64_t)cwnd * 17 / 20) : cwnd;
-	return max_u32((uint32_t)((uint64_t)cwnd * 7 / 10), 2 * mss_of(sk));
+	unsigned percent = sk->ecn_reduces ? 85 : 70;
+	return max_u32((uint32_t)((uint64_t)cwnd * percent / 100), 2 * mss_of(sk));
 }
 
 /* RFC 9438 4.8: after an RTO there is slow start, with a fresh epoch behind it. */

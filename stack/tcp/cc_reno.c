@@ -11,10 +11,11 @@ static void reno_init(struct tcp_sock *sk)
 	sk->cc_priv[0] = 0;
 }
 
-/* RFC 5681 3.1 equation 4. */
+/* RFC 5681 3.1 equation 4; a mark means a shorter queue than a loss does: RFC 8511 3.1. */
 static uint32_t reno_ssthresh(struct tcp_sock *sk)
 {
-	return max_u32(sk->cwnd_bytes / 2, 2 * max_u32(sk->mss_cache, 1));
+	uint32_t kept = sk->ecn_reduces ? sk->cwnd_bytes / 5 * 4 : sk->cwnd_bytes / 2;
+	return max_u32(kept, 2 * max_u32(sk->mss_cache, 1));
 }
 
 static void reno_cong_avoid(struct tcp_sock *sk, const struct ack_sample *s)

@@ -73,6 +73,7 @@ int tcp_connect_start(struct tcp_sock *sk)
 	tcp_select_initial_window(st, tcp_full_space(sk), sk->advmss, sk->window_clamp,
 				  st->sysctl.tcp_window_scaling, &sk->rcv_wnd, &sk->rcv_wscale);
 	sk->rcv_ssthresh = sk->rcv_wnd;
+	ecn_offer(sk);
 	snmp_inc(st, TcpActiveOpens);
 	tcp_send_syn(sk);
 	return 0;
@@ -96,6 +97,7 @@ static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)
 		sk->ts_recent = o->tsval;
 		sk->ts_recent_us = sk->stack->now_us;
 	}
+	ecn_rcv_syn(sk, seg);
 	sk->irs = seg->seq;
 	sk->rcv_nxt = sk->rcv_wup = sk->copied_seq = sk->last_ack_sent = seg->seq + 1;
 }

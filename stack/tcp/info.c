@@ -35,6 +35,10 @@ static void info_negotiated(const struct tcp_sock *sk, struct tcp_info *info)
 		info->tcpi_snd_wscale = sk->snd_wscale & 15;
 		info->tcpi_rcv_wscale = sk->rcv_wscale & 15;
 	}
+	if (sk->ecn & ECN_OK)
+		info->tcpi_options |= TCPI_OPT_ECN;
+	if (sk->ecn & ECN_SEEN)
+		info->tcpi_options |= TCPI_OPT_ECN_SEEN;
 }
 
 static void info_path(const struct tcp_sock *sk, struct tcp_info *info)
@@ -95,6 +99,7 @@ static void info_totals(const struct tcp_sock *sk, struct tcp_info *info)
 	info->tcpi_total_retrans = sk->total_retrans;
 	info->tcpi_dsack_dups = sk->dsack_dups;
 	info->tcpi_delivered = sk->delivered_segs;
+	info->tcpi_delivered_ce = sk->delivered_ce_segs;
 }
 
 static void info_rates(const struct tcp_sock *sk, struct tcp_info *info)

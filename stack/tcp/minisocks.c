@@ -48,6 +48,7 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	sk->wscale_ok = req->wscale_ok;
 	sk->tstamp_ok = req->tstamp_ok;
 	sk->sack_ok = req->sack_ok;
+	sk->ecn = req->ecn_ok ? ECN_OK : 0;
 	sockopt_inherit(sk, listener);
 	sk->tos = req->tos;
 	if (listener->auth && tcp_auth_inherit(sk, listener) != 0) {

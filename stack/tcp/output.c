@@ -136,6 +136,9 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	struct tcp_options opt;
 	struct tcp_sign sign;
 	bool is_signed = sk->auth && tcp_sign_choose(sk->auth, &sk->c.raddr, &sign);
+	uint8_t ecn = 0;
+	if (sk->ecn & ECN_OK && !(flags & TCP_SYN))
+		ecn = ecn_send(sk, len > 0 && seq == sk->snd_nxt, &flags);
 	fill_options(sk, flags, &opt);
 	if (is_signed)
 		tcp_sign_options(&sign, &opt);
@@ -151,10 +154,10 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	tx.dst = sk->c.raddr;
 	tx.proto = IPPROTO_TCP_;
 	tx.ttl = sk->ttl;
-	tx.tos = sk->tos;
+	tx.tos = sk->tos | ecn;
 	tx.df = ip_sk_dont_fragment(sk); /* RFC 1191: path MTU discovery */
 	tx.csum_offset = 16;
-	tx.ecn_cwr = false;
+	tx.ecn_cwr = flags & TCP_CWR;
 	tx.payload_cnt = sndbuf_iov(sk, seq, len, tx.payload, IOV_MAX_SPANS);
 	tx.payload_len = len;
 	tx.gso_size = len > mss ? (uint16_t)mss : 0;
@@ -165,7 +168,10 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 		pacing_sent(sk, len);
 	if (flags & TCP_ACK)
 		ack_sent(sk);
-	return ip_output(sk->stack, &tx);
+	int err = ip_output(sk->stack, &tx);
+	if (err && flags & TCP_CWR && !(flags & TCP_SYN))
+		ecn_queue_cwr(sk);
+	return err;
 }
 
 /* --- sizes ---------------------------------------------------------------------------------- */
@@ -350,15 +356,13 @@ static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
 	if (seg->psh || len > mss)
 		flags |= TCP_PSH;
 	list_add_tail(&sk->rtx_queue, &seg->node);
-	sk->snd_nxt = seg->end_seq;
-	sk->fin_sent = fin;
 	int err = tcp_transmit(sk, seg->seq, len, flags, mss);
 	if (err == -EMSGSIZE && tcp_resync_mss(sk)) {
-		sk->snd_nxt = seg->seq;
-		sk->fin_sent = false;
 		tx_seg_free(sk->stack, seg);
 		return false;
 	}
+	sk->snd_nxt = seg->end_seq;
+	sk->fin_sent = fin;
 	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
 		sk->err_soft = -err;
 	if (tcp_in_cwnd_reduction(sk))
@@ -481,7 +485,7 @@ void tcp_send_fin(struct tcp_sock *sk)
 static int transmit_syn(struct tcp_sock *sk)
 {
 	uint8_t flags = TCP_SYN | (sk->c.state == TCP_SYN_RECV ? TCP_ACK : 0);
-	return tcp_transmit(sk, sk->iss, 0, flags, tcp_current_mss(sk));
+	return tcp_transmit(sk, sk->iss, 0, flags | ecn_syn_flags(sk), tcp_current_mss(sk));
 }
 
 static bool record_syn(struct tcp_sock *sk)

@@ -164,7 +164,7 @@ void rack_reo_timeout(struct tcp_sock *sk)
 	uint64_t left = detect_loss(sk);
 	if (sk->lost_total_bytes != lost_before) {
 		if (sk->ca_state != CA_RECOVERY && sk->ca_state != CA_LOSS)
-			recovery_enter(sk);
+			recovery_enter(sk, false);
 		if (tcp_in_cwnd_reduction(sk))
 			recovery_prr(sk, max_u32(sk->mss_cache, 1), 1, false);
 		trace_cwnd_after(sk, &was);

@@ -542,6 +542,8 @@ void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg)
 			return;
 		}
 	}
+	if (sk->ecn & ECN_OK && p->len > 0)
+		ecn_rcv_data(sk, seg);
 	seg->pkt = NULL;
 	if (p->seq == sk->rcv_nxt)
 		queue_in_order(sk, p, &seg->opt);

@@ -68,6 +68,7 @@ void recovery_init_reduction(struct tcp_sock *sk)
 	sk->prior_cwnd_bytes = sk->cwnd_bytes;
 	sk->prr_delivered = sk->prr_out = 0;
 	sk->ssthresh_bytes = sk->cc->ssthresh(sk);
+	ecn_queue_cwr(sk);
 }
 
 void recovery_prr(struct tcp_sock *sk, uint32_t acked, uint32_t lost, bool una_advanced)
@@ -128,13 +129,14 @@ static void init_undo(struct tcp_sock *sk)
 	sk->first_retrans_us = 0;
 }
 
-/* RFC 5681 3.2 step 2. */
-void recovery_enter(struct tcp_sock *sk)
+/* RFC 5681 3.2 step 2. ece: routers complain too, so this is not to be undone. */
+void recovery_enter(struct tcp_sock *sk, bool ece)
 {
 	snmp_inc(sk->stack, sk->sack_ok ? TcpExtTCPSackRecovery : TcpExtTCPRenoRecovery);
 	init_undo(sk);
 	if (!tcp_in_cwnd_reduction(sk)) {
-		sk->prior_ssthresh_bytes = tcp_current_ssthresh(sk);
+		if (!ece)
+			sk->prior_ssthresh_bytes = tcp_current_ssthresh(sk);
 		recovery_init_reduction(sk);
 	}
 	set_state(sk, CA_RECOVERY);
@@ -169,7 +171,10 @@ static void undo_reduction(struct tcp_sock *sk, bool unmark, enum snmp counter)
 	}
 	if (sk->prior_ssthresh_bytes) {
 		sk->cwnd_bytes = sk->cc->undo_cwnd(sk);
-		sk->ssthresh_bytes = max_u32(sk->ssthresh_bytes, sk->prior_ssthresh_bytes);
+		if (sk->prior_ssthresh_bytes > sk->ssthresh_bytes) {
+			sk->ssthresh_bytes = sk->prior_ssthresh_bytes;
+			ecn_withdraw_cwr(sk);
+		}
 	}
 	sk->cwnd_stamp_us = sk->stack->now_us;
 	sk->undo_marker = 0;
@@ -311,8 +316,10 @@ static bool leave_episode(struct tcp_sock *sk, const struct tcp_segment *seg)
 	return false;
 }
 
-static void try_to_open(struct tcp_sock *sk)
+static void try_to_open(struct tcp_sock *sk, const struct ack_sample *s)
 {
+	if (s->ece)
+		ecn_reduce(sk);
 	if (sk->ca_state != CA_CWR)
 		recovery_try_keep_open(sk);
 }
@@ -334,7 +341,7 @@ static bool on_ack_in_recovery(struct tcp_sock *sk, const struct tcp_segment *se
 		return true;
 	if (sk->lost_bytes > 0)
 		return false;
-	try_to_open(sk);
+	try_to_open(sk, s);
 	return true;
 }
 
@@ -374,15 +381,17 @@ static void on_ack_otherwise(struct tcp_sock *sk, struct ack_sample *s, bool is_
 		undo_dsack(sk);
 	find_losses(sk, s);
 	if (sk->lost_bytes > 0)
-		recovery_enter(sk);
+		recovery_enter(sk, s->ece);
 	else
-		try_to_open(sk);
+		try_to_open(sk, s);
 }
 
 /* The state machine, for an ACK that is anything but plain progress in CA_OPEN. */
 void recovery_on_ack(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *s,
 		     uint32_t prior_una, bool is_dupack)
 {
+	if (s->ece)
+		sk->prior_ssthresh_bytes = 0;
 	if (check_reneging(sk, s) || leave_episode(sk, seg))
 		return;
 	if (sk->ca_state == CA_RECOVERY) {
@@ -441,6 +450,7 @@ void recovery_enter_loss(struct tcp_sock *sk)
 	sk->high_seq = sk->snd_nxt;
 	sk->tlp_high_seq = 0;
 	sk->reordering_segs = min_u32(sk->reordering_segs, sk->stack->sysctl.tcp_reordering);
+	ecn_queue_cwr(sk);
 	set_state(sk, CA_LOSS);
 }
 

@@ -22,7 +22,6 @@
 #define SEC_US 1000000ull
 #define PAWS_MSL_US (60 * SEC_US)
 #define TS_OPTION_BYTES 12 /* padded */
-#define ECN_MASK 3	   /* of the type of service: RFC 3168 5 */
 
 /* --- TCP_DEFER_ACCEPT: seconds and SYN-ACK timeouts ------------------------------------------ */
 
@@ -105,9 +104,11 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	req->snd_wscale = opt->wscale;
 	req->sack_ok = opt->sack_permitted;
 	req->tstamp_ok = opt->has_ts;
+	req->ecn_ok = ecn_accepts(st, seg);
 	req->ts_recent = opt->tsval;
 	req->ts_off = opt->has_ts ? tcp_ts_offset(st, &req->c) : 0;
-	req->tos = st->sysctl.tcp_reflect_tos ? (uint8_t)(seg->ip.tos & ~ECN_MASK) : listener->tos;
+	req->tos =
+	    st->sysctl.tcp_reflect_tos ? (uint8_t)(seg->ip.tos & ~IP_ECN_MASK) : listener->tos;
 	uint32_t mss = min_set(listener->user_mss, path.advmss);
 	tcp_select_initial_window(st, tcp_full_space(listener),
 				  mss - (req->tstamp_ok ? TS_OPTION_BYTES : 0),
@@ -180,8 +181,9 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	/* RFC 7323 2.2: the window of a SYN is not scaled. */
 	uint16_t wnd = (uint16_t)(req->rcv_wnd < 65535 ? req->rcv_wnd : 65535);
 	trace_synack(req, opt.mss);
-	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, TCP_SYN | TCP_ACK, wnd,
-		      &opt, req->tos, listener->ttl, listener->auth);
+	uint8_t flags = TCP_SYN | TCP_ACK | (req->ecn_ok ? TCP_ECE : 0);
+	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, flags, wnd, &opt, req->tos,
+		      listener->ttl, listener->auth);
 }
 
 static void resend_synack(struct request_sock *req)

@@ -61,7 +61,7 @@ void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const stru
 		flags |= TCP_ACK;
 	}
 	send_headers(st, &seg->ip.dst, &seg->ip.src, seg->dport, seg->sport, seq, ack, flags, 0,
-		     &opt, seg->ip.tos, 0, auth);
+		     &opt, seg->ip.tos & (uint8_t)~IP_ECN_MASK, 0, auth);
 }
 
 /* RFC 5961 7, as Linux: half to one and a half of the limit, lest somebody count them. */

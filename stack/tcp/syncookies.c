@@ -6,8 +6,8 @@
  *   - The initial sequence number of the SYN-ACK is itself the record of the SYN: a keyed hash of
  *     the four-tuple, plus the peer's sequence number, plus the minute in the upper eight bits,
  * plus an index into a table of four MSS values hidden in the lower 24 by a second keyed hash.
- *   - With timestamps, the six lower bits of TSval say whether SACK may be used and with which
- *     window scale; without them the connection has neither.
+ *   - With timestamps, the six lower bits of TSval say whether SACK and ECN may be used and with
+ *     which window scale; without them the connection has none of these.
  *   - An ACK is believed only within two minutes of its cookie, and only if cookies were sent
  *     within the last two: without an overflow nobody can guess his way in.
  */
@@ -22,6 +22,7 @@
 #define TS_MASK ((1u << TS_BITS) - 1)
 #define TS_WSCALE_MASK 0x0fu /* all ones: no window scaling */
 #define TS_SACK 0x10u
+#define TS_ECN 0x20u
 
 static const uint16_t mss_table[] = {536, 1300, 1440, 1460};
 #define MSS_TABLE_LEN (sizeof(mss_table) / sizeof(mss_table[0]))
@@ -78,6 +79,8 @@ static uint32_t timestamp_with_options(const struct request_sock *req, uint32_t 
 	uint32_t options = req->wscale_ok ? req->snd_wscale : TS_WSCALE_MASK;
 	if (req->sack_ok)
 		options |= TS_SACK;
+	if (req->ecn_ok)
+		options |= TS_ECN;
 	uint32_t ts = (now_ms & ~TS_MASK) | options;
 	return seq_gt(ts, now_ms) ? ts - (TS_MASK + 1) : ts;
 }
@@ -88,6 +91,7 @@ void cookie_send_synack(struct request_sock *req)
 	struct stack *st = listener->stack;
 	listener->lq->last_synq_overflow_us = st->now_us;
 	listener->lq->synq_overflow_seen = true;
+	req->ecn_ok &= req->tstamp_ok;
 	req->iss = cookie_make(st, req, mss_index(req->mss));
 	snmp_inc(st, TcpExtSyncookiesSent);
 	request_send_synack(req, timestamp_with_options(req, tcp_ts_clock_ms(st->now_us)));
@@ -100,11 +104,16 @@ static bool overflowed_recently(const struct tcp_sock *listener)
 	       listener->stack->now_us - lq->last_synq_overflow_us <= COOKIE_MAX_AGE * MINUTE_US;
 }
 
+static uint32_t cookie_bits(const struct tcp_segment *seg, uint32_t ts_off)
+{
+	return (seg->opt.tsecr - ts_off) & TS_MASK;
+}
+
 /* The options of the SYN, from the timestamp the ACK echoes. False: none that we have sent. */
 static bool options_from_timestamp(const struct stack *st, const struct tcp_segment *seg,
 				   uint32_t ts_off, struct tcp_options *opt)
 {
-	uint32_t bits = (seg->opt.tsecr - ts_off) & TS_MASK;
+	uint32_t bits = cookie_bits(seg, ts_off);
 	if (!seg->opt.has_ts)
 		return true;
 	if (!st->sysctl.tcp_timestamps)
@@ -139,6 +148,8 @@ static bool cookie_recall(struct tcp_sock *listener, const struct tcp_segment *s
 	if (!options_from_timestamp(st, seg, tcp_ts_offset(st, &key.c), &opt) ||
 	    !request_init(req, listener, seg, &opt))
 		return false;
+	req->ecn_ok =
+	    st->sysctl.tcp_ecn && req->tstamp_ok && cookie_bits(seg, req->ts_off) & TS_ECN;
 	req->irs = key.irs;
 	req->iss = seg->ack - 1;
 	return true;

@@ -124,7 +124,8 @@ struct request_sock {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t num_retrans, num_timeout;
 	uint8_t tos;
-	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, acked : 1 /* TCP_DEFER_ACCEPT */;
+	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, ecn_ok : 1,
+	    acked : 1 /* TCP_DEFER_ACCEPT */;
 	bool fastopen_cookie : 1; /* goes with the first SYN-ACK */
 };
 
@@ -295,6 +296,8 @@ struct tcp_sock {
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
 	/* Fast Open: made by a SYN with data, may send in SYN_RECV; data in a SYN was taken. */
 	bool fastopen_child : 1, fastopen_new_cookie : 1, syn_data_acked : 1;
+	bool ecn_reduces : 1; /* for cc->ssthresh(): a mark, not a loss */
+	uint8_t ecn;	      /* enum ecn_bits */
 
 	/* --- receive side */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
@@ -345,7 +348,7 @@ struct tcp_sock {
 	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
 	uint64_t first_sent_us, app_limited; /* of the flight; its end if the program limits it */
 	uint64_t delivery_bytes_per_s;	     /* as TCP_INFO shows it */
-	uint32_t delivered_segs;
+	uint32_t delivered_segs, delivered_ce_segs;
 	bool rate_app_limited;
 	uint8_t chrono; /* enum chrono: what the time since chrono_start_us is charged to */
 	uint64_t chrono_us[3], chrono_start_us;
@@ -608,6 +611,20 @@ void sndbuf_ack(struct tcp_sock *sk, uint32_t bytes);
 int sndbuf_iov(struct tcp_sock *sk, uint32_t seq, uint32_t len, struct iovec *iov, int max);
 void sndbuf_purge(struct tcp_sock *sk);	    /* snd_blocks and rtx_queue */
 void sndbuf_pool_destroy(struct stack *st); /* the warm free lists; tcp_layer_destroy() calls it */
+
+/* ecn.c */
+enum { IP_ECN_NOT_ECT, IP_ECN_ECT1, IP_ECN_ECT0, IP_ECN_CE, IP_ECN_MASK = 3 }; /* RFC 3168 5 */
+enum ecn_bits {
+	ECN_OK = 1,	    /* both sides speak it */
+	ECN_QUEUE_CWR = 2,  /* the next new data says that cwnd is reduced */
+	ECN_DEMAND_CWR = 4, /* a mark has come: ECE until the peer says so */
+	ECN_SEEN = 8,	    /* the peer's data comes as ECT */
+};
+void ecn_offer(struct tcp_sock *sk);
+uint8_t ecn_syn_flags(const struct tcp_sock *sk);
+void ecn_rcv_syn(struct tcp_sock *sk, const struct tcp_segment *seg);
+bool ecn_accepts(const struct stack *st, const struct tcp_segment *seg);
+void ecn_rcv_data(struct tcp_sock *sk, const struct tcp_segment *seg);
 
 /* timers.c */
 void tcp_timers_init(struct tcp_sock *sk);

@@ -131,7 +131,7 @@ void tcp_set_rto(struct tcp_sock *sk);
 
 /* --- recovery.c */
 void tcp_mark_lost(struct tcp_sock *sk, struct tx_seg *seg);
-void recovery_enter(struct tcp_sock *sk);
+void recovery_enter(struct tcp_sock *sk, bool ece);
 /* Sends again what is marked lost, within cwnd. */
 void recovery_xmit(struct tcp_sock *sk);
 /* RFC 6937bis: cwnd after `acked` bytes were delivered and `lost` newly marked. */
@@ -177,6 +177,13 @@ void rate_seg_sent(struct tcp_sock *sk, struct tx_seg *seg);
 void rate_seg_delivered(struct tcp_sock *sk, const struct tx_seg *seg, struct ack_sample *s);
 void rate_sample(struct tcp_sock *sk, struct ack_sample *s);
 void rate_check_app_limited(struct tcp_sock *sk);
+
+/* --- ecn.c */
+uint8_t ecn_send(struct tcp_sock *sk, bool new_data, uint8_t *flags);
+void ecn_queue_cwr(struct tcp_sock *sk);
+void ecn_withdraw_cwr(struct tcp_sock *sk);
+bool ecn_is_echo(const struct tcp_sock *sk, const struct tcp_segment *seg);
+void ecn_reduce(struct tcp_sock *sk);
 
 /* --- pacing.c */
 #define PACING_UNLIMITED UINT64_MAX

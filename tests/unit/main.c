@@ -14,7 +14,8 @@ static Suite *(*const suites[])(void) = {
     output_suite,     recovery_suite, frto_suite,	lossy_suite,
     timers_suite,     cc_suite,	      sysctl_suite,	rules_suite,
     tunables_suite,   rate_suite,     pacing_suite,	fastopen_server_suite,
-    control_suite,    md5_suite,      impair_suite,	trace_suite,
+    ecn_suite,	      control_suite,  md5_suite,	impair_suite,
+    trace_suite,
 };
 
 int main(void)
