@@ -29,6 +29,7 @@
 
 #include "daemon/address.h"
 #include "daemon/daemon.h"
+#include "daemon/direct.h"
 #include "daemon/log.h"
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
@@ -188,22 +189,49 @@ static int make_spare(struct sockets *s)
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->spare) < 0 ? -errno : 0;
 }
 
-static void give_up(struct sockets *s, struct tcp_sock *sk)
+/* The child of a pair of sockets of its own; *f_fd is what is to be pushed. */
+static struct xsocket *child_of_pair(struct xsocket *listener, struct tcp_sock *sk,
+				     const struct rpc_accept *record, int *f_fd, int *err)
 {
-	close(s->spare[0]);
-	close(s->spare[1]);
+	struct sockets *s = &listener->d->sockets;
+	struct ucred cred = {.pid = listener->pid, .uid = listener->uid, .gid = listener->gid};
+	struct xsocket *child = NULL;
+
+	*f_fd = s->spare[1];
+	*err = name_descriptor(*f_fd, s->next_id++, &record->local, &record->remote);
+	if (!*err)
+		child =
+		    xsocket_create(listener->d, s->spare[0], socket_cookie(*f_fd), &cred, sk, err);
+	if (child)
+		child->state = XS_CONNECTED;
+	else
+		close(s->spare[0]);
 	s->spare[0] = s->spare[1] = -1;
-	tcp_abort(sk);
+	return child;
+}
+
+/* The child whose bytes do not pass through here: what is pushed is the client's E. */
+static struct xsocket *child_of_client(struct xsocket *listener, struct tcp_sock *sk,
+				       struct xsocket *client, int *f_fd, int *err)
+{
+	struct ucred cred = {.pid = listener->pid, .uid = listener->uid, .gid = listener->gid};
+	struct xsocket *child = NULL;
+
+	*err = direct_take_end(client, f_fd);
+	if (!*err)
+		child = xsocket_create(listener->d, -1, socket_cookie(*f_fd), &cred, sk, err);
+	if (child)
+		direct_join(client, child);
+	return child;
 }
 
 /* Holds a popped connection, ready to be pushed. */
 static void hold(struct xsocket *listener, struct tcp_sock *sk)
 {
-	struct daemon *d = listener->d;
-	struct sockets *s = &d->sockets;
 	struct accept_queue *q = &listener->accept;
 	struct sock_addr local = tcp_local(sk), remote = tcp_remote(sk);
-	struct ucred cred = {.pid = listener->pid, .uid = listener->uid, .gid = listener->gid};
+	struct xsocket *client = direct_client(sk);
+	int f_fd = -1, err;
 
 	q->held_record = (struct rpc_accept){
 	    .magic = RPC_MAGIC,
@@ -212,22 +240,19 @@ static void hold(struct xsocket *listener, struct tcp_sock *sk)
 	    .local = to_sockaddr_in(&local),
 	    .remote = to_sockaddr_in(&remote),
 	};
-	int err = name_descriptor(s->spare[1], s->next_id++, &q->held_record.local,
-				  &q->held_record.remote);
-	struct xsocket *child = NULL;
-	if (!err)
-		child = xsocket_create(d, s->spare[0], socket_cookie(s->spare[1]), &cred, sk, &err);
+	struct xsocket *child = client ? child_of_client(listener, sk, client, &f_fd, &err)
+				       : child_of_pair(listener, sk, &q->held_record, &f_fd, &err);
 	if (!child) {
 		log_debug("cannot take a connection: %s", strerror(-err));
-		give_up(s, sk);
+		if (f_fd >= 0)
+			close(f_fd);
+		tcp_abort(sk);
 		return;
 	}
-	child->state = XS_CONNECTED;
 	memcpy(child->comm, listener->comm, sizeof(child->comm));
 	child->listener = listener;
 	q->held = child;
-	q->held_fd = s->spare[1];
-	s->spare[0] = s->spare[1] = -1;
+	q->held_fd = f_fd;
 }
 
 static void pushed(struct xsocket *listener)

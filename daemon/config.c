@@ -35,6 +35,7 @@ void config_defaults(struct config *c)
 	    .control_path = RPC_CONTROL_PATH,
 	    .control_mode = 0660,
 	    .max_per_user = 65536,
+	    .direct = true,
 	    .log_level = LOG_INFO,
 	};
 }
@@ -229,6 +230,11 @@ static const char *set_max_per_user(struct config *c, const char *value)
 							       : "not a number from 1 to 1048576";
 }
 
+static const char *set_direct(struct config *c, const char *value)
+{
+	return parse_bool(value, &c->direct) ? NULL : "neither yes nor no";
+}
+
 static const char *set_log_level(struct config *c, const char *value)
 {
 	static const char *const name[] = {"emerg",   "alert",	"err",	"err",
@@ -265,6 +271,7 @@ static const struct config_key {
     {"Sockets", "Control", set_control},
     {"Sockets", "ControlMode", set_control_mode},
     {"Sockets", "MaxPerUser", set_max_per_user},
+    {"Sockets", "Direct", set_direct},
     {"Daemon", "User", set_user},
     {"Daemon", "LogLevel", set_log_level},
 };

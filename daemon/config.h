@@ -5,7 +5,7 @@
  *     [Network]  Address= Gateway= Route=
  *     [Link]     Backend= Name= MTUBytes= MACAddress= KernelAddress= SegmentationOffload=
  *                Impair= ImpairIn= ImpairOut=
- *     [Sockets]  Path= Mode= Group= Control= ControlMode= MaxPerUser=
+ *     [Sockets]  Path= Mode= Group= Control= ControlMode= MaxPerUser= Direct=
  *     [Daemon]   User= LogLevel=
  *     [Sysctl]   net.ipv4.NAME= net.core.NAME=
  */
@@ -67,6 +67,7 @@ struct config {
 	char control_path[CONFIG_PATH_MAX];
 	mode_t control_mode;
 	uint32_t max_per_user;
+	bool direct; /* connections within the stack bypass it: direct.h */
 	/* [Daemon] */
 	char user[64]; /* empty: "xtcp" where that user exists */
 	int log_level; /* syslog's numbers */

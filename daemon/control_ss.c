@@ -194,6 +194,7 @@ json_t *control_ss(struct control_call *call)
 	};
 	s->d = call->d;
 	s->filter = filter;
+	direct_sweep(call->d);
 	tcp_for_each(call->d->stack, take_socket, s);
 	if (s->err) {
 		int err = s->err;

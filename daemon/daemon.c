@@ -33,10 +33,10 @@ static const char *const counter_names[DAEMON_COUNTER_MAX] = {
     NAME(XtcpdRpcRequests),	NAME(XtcpdRpcBad),	     NAME(XtcpdRpcTimeouts),
     NAME(XtcpdRpcRefused),	NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
     NAME(XtcpdShimLeft),	NAME(XtcpdSocketsOpened),    NAME(XtcpdSocketsClosed),
-    NAME(XtcpdAcceptsPushed),	NAME(XtcpdAcceptsUntaken),   NAME(XtcpdAcceptsHeld),
-    NAME(XtcpdLinkReads),	NAME(XtcpdLinkNoBuffer),     NAME(XtcpdLinkBadFrame),
-    NAME(XtcpdLinkWriteErrors), NAME(XtcpdWakeups),	     NAME(XtcpdControlRequests),
-    NAME(XtcpdControlErrors),
+    NAME(XtcpdAcceptsPushed),	NAME(XtcpdDirect),	     NAME(XtcpdAcceptsUntaken),
+    NAME(XtcpdAcceptsHeld),	NAME(XtcpdLinkReads),	     NAME(XtcpdLinkNoBuffer),
+    NAME(XtcpdLinkBadFrame),	NAME(XtcpdLinkWriteErrors),  NAME(XtcpdWakeups),
+    NAME(XtcpdControlRequests), NAME(XtcpdControlErrors),
 #undef NAME
 };
 
@@ -94,6 +94,12 @@ static int make_stack(struct daemon *d)
 		return start_error("no randomness", -errno);
 	d->stack = stack_create(&config, &ops, d, d->loop.now_us);
 	return d->stack ? 0 : start_error("cannot make the stack", -ENOMEM);
+}
+
+static int start_direct(struct daemon *d)
+{
+	int err = direct_start(d);
+	return err ? start_error("epoll", err) : 0;
 }
 
 static void start_impairment(struct daemon *d)
@@ -187,14 +193,15 @@ static int start_memory(struct daemon *d)
 
 int daemon_start(struct daemon *d)
 {
-	d->loop.epoll_fd = d->link.source.fd = d->signals.fd = -1;
+	d->loop.epoll_fd = d->direct.source.fd = d->link.source.fd = d->signals.fd = -1;
 	impairment_init(d);
 	log_set_level(d->config.log_level);
 	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)
 		return -1;
 	privilege_raise_limits();
 	if (start_memory(d) < 0 || link_open(&d->link, &d->config) < 0 || make_stack(d) < 0 ||
-	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || control_start(d) < 0)
+	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || start_direct(d) < 0 ||
+	    control_start(d) < 0)
 		return -1;
 	if (privilege_drop(&d->identity) < 0)
 		return -1;
@@ -259,6 +266,7 @@ void daemon_stop(struct daemon *d)
 	if (d->control)
 		control_stop(d);
 	sockets_reset_all(d);
+	direct_stop(d);
 	if (d->stack)
 		stack_flush(d->stack);
 	impairment_stop(d);

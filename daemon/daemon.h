@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/config.h"
+#include "daemon/direct.h"
 #include "daemon/impairment.h"
 #include "daemon/link.h"
 #include "daemon/loop.h"
@@ -36,6 +37,7 @@ enum daemon_counter {
 	XtcpdSocketsClosed,
 	XtcpdAcceptsPushed,
 	XtcpdAcceptsUntaken, /* reset because the listener died before accept() */
+	XtcpdDirect,	     /* connections whose bytes do not pass through xtcpd */
 	XtcpdAcceptsHeld,    /* the listener's queue was full or descriptors had run out */
 	XtcpdLinkReads,
 	XtcpdLinkNoBuffer, /* frames dropped: no pkt to be had */
@@ -56,6 +58,7 @@ struct daemon {
 	struct stack *stack;
 	struct link link;
 	struct impairment impairment; /* a bad network between link and stack, when it is on */
+	struct direct direct;	      /* connections that bypass the stack: daemon/direct.h */
 	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
 	struct tombstones tombstones; /* last errors of sockets that are gone */
 	struct tombstones ghosts;     /* addresses of those that ended in order, F perhaps open */

@@ -40,6 +40,7 @@ static const char usage[] =
     "      --control PATH         for xtcpctl (/run/xtcp/control.sock)\n"
     "      --control-mode MODE    (0660)\n"
     "      --max-per-user N       sockets of one user (65536)\n"
+    "      --direct yes|no        connections within the stack bypass it (yes)\n"
     "      --user USER            to become once the TAP is open (xtcp, where it exists)\n"
     "      --sysctl NAME=VALUE    as net.ipv4.tcp_sack=0; repeat for more\n"
     "      --log-level LEVEL      err, warning, notice, info, debug\n"
@@ -63,6 +64,7 @@ static const struct {
     {"Daemon", "User"},		{"Daemon", "LogLevel"},
     {"Link", "Backend"},	{"Link", "Impair"},
     {"Link", "ImpairIn"},	{"Link", "ImpairOut"},
+    {"Sockets", "Direct"},
 };
 
 static const struct option longs[] = {
@@ -86,6 +88,7 @@ static const struct option longs[] = {
     {"impair", required_argument, NULL, FLAG_KEY + 17},
     {"impair-in", required_argument, NULL, FLAG_KEY + 18},
     {"impair-out", required_argument, NULL, FLAG_KEY + 19},
+    {"direct", required_argument, NULL, FLAG_KEY + 20},
     {"sysctl", required_argument, NULL, FLAG_SYSCTL},
     {"check", no_argument, NULL, FLAG_CHECK},
     {"config", required_argument, NULL, 'c'},

@@ -202,6 +202,8 @@ void pump_deliver(struct xsocket *xs)
 {
 	size_t budget = DELIVER_BYTES;
 
+	if (xs->state == XS_DIRECT && xs->hungup && tcp_recv_eof(xs->sk))
+		xsocket_close(xs, false);
 	if (xs->state != XS_CONNECTED || xs->rx_blocked || xs->rcv_dead)
 		return;
 	while (deliver_once(xs, &budget))
@@ -236,9 +238,12 @@ static void read_record(struct xsocket *xs)
 		return;
 	struct rpc_received got;
 	rpc_receive(xs->source.fd, &req, &got);
-	rpc_received_close(&got);
 	bool stray = got.fds > 1 || (got.fds == 1 && got.cookie != xs->cookie);
-	if (!stray && rpc_request_valid(&req, got.len) && req.type == RPC_CONNECT) {
+	bool valid = !stray && rpc_request_valid(&req, got.len) && req.type == RPC_CONNECT;
+	if (valid && got.fds)
+		xsocket_watch(xs, &req, got.fd);
+	rpc_received_close(&got);
+	if (valid) {
 		daemon_count(xs->d, XtcpdRpcRequests);
 		xsocket_connect(xs, &req);
 	} else {
@@ -255,6 +260,8 @@ static void collect(struct xsocket *xs)
 		break;
 	case XS_CONNECTED:
 		pump_collect(xs);
+		break;
+	case XS_DIRECT:
 		break;
 	default: /* padding: only the end of the program counts */
 		if (xs->hungup)

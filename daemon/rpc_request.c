@@ -47,12 +47,9 @@ static void take_up(struct daemon *d, struct tombstone *stone)
 static bool attach(struct rpc_call *call)
 {
 	struct daemon *d = call->d;
-	bool same = rpc_same_socket(call->fd, call->f_fd);
 	int err;
 
-	close(call->f_fd); /* E sees F's end only once nobody else holds F */
-	call->f_fd = -1;
-	if (!same || sockets_find(d, call->cookie)) {
+	if (!rpc_same_socket(call->fd, call->f_fd) || sockets_find(d, call->cookie)) {
 		daemon_count(d, XtcpdRpcBad);
 		return false;
 	}
@@ -67,6 +64,10 @@ static bool attach(struct rpc_call *call)
 		take_up(d, stone);
 	process_comm(xs->pid, xs->comm);
 	daemon_count(d, XtcpdRpcRequests);
+	if (call->req->type == RPC_CONNECT)
+		xsocket_watch(xs, call->req, call->f_fd);
+	close(call->f_fd); /* E sees F's end only once nobody else holds F */
+	call->f_fd = -1;
 	if (call->req->type == RPC_CONNECT)
 		xsocket_connect(xs, call->req);
 	return true;

@@ -134,10 +134,12 @@ struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
 		sk = made = tcp_socket(d->stack, xs, cred->uid, err);
 	if (!sk)
 		goto fail;
-	prepare_end(e_fd);
-	*err = loop_add(&d->loop, &xs->source, e_fd, E_EVENTS, xsocket_ready);
-	if (*err < 0)
-		goto fail;
+	if (e_fd >= 0) {
+		prepare_end(e_fd);
+		*err = loop_add(&d->loop, &xs->source, e_fd, E_EVENTS, xsocket_ready);
+		if (*err < 0)
+			goto fail;
+	}
 	tcp_set_user(sk, xs);
 	xs->sk = sk;
 	xs->user = user;
@@ -161,12 +163,14 @@ static void xsocket_end(struct xsocket *xs)
 	xs->sk = NULL;
 	kept_options_drop(&xs->kept);
 	linger_end(xs);
+	direct_forget(xs);
 	accept_taken(xs); /* off its listener's list */
 	if (xs->state == XS_LISTENING)
 		accept_listener_died(xs);
 	list_del(&xs->accept.starved_node);
 	loop_remove(&d->loop, &xs->source);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	sockets_remove(d, xs);
 	daemon_count(d, XtcpdSocketsClosed);
 }
@@ -238,6 +242,12 @@ void xsocket_hangup(struct xsocket *xs, bool unread)
 	} else if (unread || !linger_waits(xs)) {
 		xsocket_close(xs, unread);
 	}
+}
+
+void xsocket_watch(struct xsocket *xs, const struct rpc_request *req, int f_fd)
+{
+	if (!xs->direct && stack_is_local_v4(xs->d->stack, ntohl(req->addr.sin_addr.s_addr)))
+		xs->direct = direct_watch(xs->d, f_fd);
 }
 
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req)

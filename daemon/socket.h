@@ -33,6 +33,7 @@ enum xsocket_state {
 	XS_CONNECTED,
 	XS_LISTENING,
 	XS_UNLISTENED, /* shutdown() of a listener */
+	XS_DIRECT,     /* its program has the other end of the connection (direct.h) */
 };
 
 enum xsocket_work {
@@ -75,6 +76,8 @@ struct xsocket {
 	bool failed : 1;     /* the connection is dead; what was received is still delivered */
 	int error;	     /* ... and why */
 	uint32_t pad_left;   /* padding still in front of the stream */
+	uint32_t direct;     /* its pair (direct.h), 0: none */
+	uint8_t direct_mark; /* the last sweep that saw it */
 
 	struct accept_queue accept; /* of a listener */
 
@@ -89,7 +92,8 @@ struct xsocket {
 /* --- socket.c: life cycle */
 
 /*
- * The xsocket of descriptor F with this cookie, and E for its end, which it owns from here on. NULL
+ * The xsocket of descriptor F with this cookie, and E for its end, which it owns from here on (-1:
+ * it has none, direct.h). NULL
  * with *err (-ENOBUFS, -ENFILE, -ENOMEM): E is left to the caller. sk NULL: a new one is made.
  */
 struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
@@ -97,6 +101,8 @@ struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
 void xsocket_want(struct xsocket *xs, unsigned work);
 void xsocket_stack_event(struct xsocket *xs, unsigned events);
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req);
+/* Before that, while F is at hand: it may become a direct connection. */
+void xsocket_watch(struct xsocket *xs, const struct rpc_request *req, int f_fd);
 /* Ends it with an error the program can ask for (SO_ERROR): E is closed, the error is kept. */
 void xsocket_fail(struct xsocket *xs, int error);
 /* Ends it for another descriptor, which inherits options and, unless the port is 0, the address in

@@ -86,6 +86,7 @@ bool sockets_free_port(struct daemon *d, uint16_t port)
 {
 	bool any = false;
 
+	direct_sweep(d);
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		list_for_each (pos, &d->sockets.bucket[i]) {
 			struct xsocket *xs = container_of(pos, struct xsocket, hash_node);

@@ -31,7 +31,9 @@
  *
  * A listener's F receives one struct rpc_accept per established connection, each with the new
  * descriptor attached (already marked: its own abstract name is a struct rpc_name, so getsockname
- * and getpeername of an accepted socket need no request). LISTEN carries padding too (pad_bytes
+ * and getpeername of an accepted socket need no request). Where the connection's other end is on the
+ * same stack, that descriptor may be the E of the program that connected: it has the name of
+ * xtcpd's listening socket, and is known for ours by its peer's name. LISTEN carries padding too (pad_bytes
  * on F, sent by the shim before the request), so that a listener never polls writable.
  *
  * When xtcpd has closed E, it keeps the socket's last error by cookie for a while: GETERR reads
@@ -57,6 +59,11 @@
 #define RPC_ABSTRACT_PREFIX "xtcpd:" /* listening name: "\0xtcpd:" + path */
 
 #define RPC_VALUE_MAX 512
+
+/* What a descriptor of ours is used for is kept with it, in SO_MAX_PACING_RATE (shim/shim.h): this,
+ * with an enum f_state in its last byte. */
+#define RPC_STATE_MAGIC 0x7874637000000000ull /* "xtcp" */
+#define RPC_STATE_CONNECTED 2
 
 enum rpc_type {
 	RPC_ATTACH = 1,

@@ -16,12 +16,18 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 
 #define NAME_OFFSET (offsetof(struct sockaddr_un, sun_path) + 1)
 #define MARK_LEN (sizeof(RPC_MARK) - 1)
-#define WORD_MAGIC 0x7874637000000000ull /* "xtcp", then: */
+/* The word: RPC_STATE_MAGIC, and below it */
 #define WORD_MAGIC_MASK 0xffffffff00000000ull
 #define WORD_STATE 0xffull
 #define WORD_ERROR_SHIFT 8
 #define WORD_ERROR (0xffull << WORD_ERROR_SHIFT)
 #define WORD_READ_SHUT 0x10000ull
+
+static bool is_marked(const struct sockaddr_un *un, socklen_t len)
+{
+	return len >= NAME_OFFSET + MARK_LEN && un->sun_path[0] == '\0' &&
+	       memcmp(un->sun_path + 1, RPC_MARK, MARK_LEN) == 0;
+}
 
 static socklen_t name_of(int fd, struct sockaddr_un *un)
 {
@@ -30,22 +36,27 @@ static socklen_t name_of(int fd, struct sockaddr_un *un)
 	if (real.getsockname(fd, (struct sockaddr *)un, &len) < 0)
 		len = 0;
 	errno = saved;
-	if (len < NAME_OFFSET + MARK_LEN || un->sun_family != AF_UNIX || un->sun_path[0] != '\0' ||
-	    memcmp(un->sun_path + 1, RPC_MARK, MARK_LEN) != 0)
-		return 0;
-	return len;
+	return len && un->sun_family == AF_UNIX ? len : 0;
 }
 
+/* By its own name; or, of an end that xtcpd has handed over, by its peer's. */
 bool f_is_ours(int fd)
 {
 	struct sockaddr_un un;
-	return name_of(fd, &un) > 0;
+	socklen_t len = name_of(fd, &un);
+	if (len == 0 || is_marked(&un, len))
+		return len > 0;
+	int saved = errno;
+	len = sizeof(un);
+	bool ours = real.getpeername(fd, (struct sockaddr *)&un, &len) == 0 && is_marked(&un, len);
+	errno = saved;
+	return ours && f_state_of(fd) == F_CONNECTED;
 }
 
 bool f_accepted_name(int fd, struct rpc_name *name)
 {
 	struct sockaddr_un un;
-	if (name_of(fd, &un) != NAME_OFFSET + sizeof(*name) ||
+	if (name_of(fd, &un) != NAME_OFFSET + sizeof(*name) || un.sun_path[0] != '\0' ||
 	    memcmp(un.sun_path + 1, RPC_NAME_MARK, sizeof(RPC_NAME_MARK)) != 0)
 		return false;
 	memcpy(name, un.sun_path + 1, sizeof(*name));
@@ -69,7 +80,7 @@ static uint64_t word_of(int fd)
 	int saved = errno;
 	int rc = real.getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len);
 	errno = saved;
-	if (rc < 0 || len != sizeof(word) || (word & WORD_MAGIC_MASK) != WORD_MAGIC)
+	if (rc < 0 || len != sizeof(word) || (word & WORD_MAGIC_MASK) != RPC_STATE_MAGIC)
 		return F_NONE;
 	return word & ~WORD_MAGIC_MASK;
 }
@@ -77,7 +88,7 @@ static uint64_t word_of(int fd)
 static void set_word(int fd, uint64_t word)
 {
 	int saved = errno;
-	word |= WORD_MAGIC;
+	word |= RPC_STATE_MAGIC;
 	real.setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof(word));
 	errno = saved;
 }

@@ -5,7 +5,7 @@
  * Theory of operation: a socket of ours is an AF_UNIX stream socket F whose other end xtcpd holds
  * (rpc/rpc.h). Everything about F that the shim needs to know is kept by the kernel, with the open
  * file itself, so that fork, exec, dup and descriptor passing lose nothing:
- *   - that it is ours: its abstract name begins with RPC_MARK;
+ *   - that it is ours: its abstract name begins with RPC_MARK, or its peer's does;
  *   - whether it is attached to xtcpd: it has a peer;
  *   - what it is being used for: one word in SO_MAX_PACING_RATE, an option AF_UNIX stores and does
  *     not use (enum f_state). The program's own SO_MAX_PACING_RATE goes to xtcpd.
@@ -68,9 +68,9 @@ extern bool fallback_to_kernel; /* XTCP_FALLBACK=kernel */
 
 /* --- ours.c: what the kernel knows of a descriptor */
 enum f_state {
-	F_NONE,	      /* fresh, or bound */
-	F_CONNECTING, /* connect() has been called */
-	F_CONNECTED,  /* and its success been reported */
+	F_NONE,				   /* fresh, or bound */
+	F_CONNECTING,			   /* connect() has been called */
+	F_CONNECTED = RPC_STATE_CONNECTED, /* and its success been reported */
 	F_LISTENING,
 	F_UNLISTENED, /* shutdown() of a listener: to be used again it needs a new F */
 };

@@ -202,6 +202,14 @@ struct sock_addr tcp_remote(const struct tcp_sock *sk)
 	return (struct sock_addr){.addr = sk->c.raddr, .port = sk->c.rport};
 }
 
+struct tcp_sock *tcp_peer_here(const struct tcp_sock *sk)
+{
+	const struct sock_common *c = &sk->c;
+	struct sock_common *peer =
+	    ehash_lookup(sk->stack, &c->raddr, c->rport, &c->laddr, c->lport);
+	return peer && peer->kind == SOCK_KIND_TCP ? container_of(peer, struct tcp_sock, c) : NULL;
+}
+
 /* --- the path and its segment size ------------------------------------------------------------ */
 
 int tcp_sock_route(struct tcp_sock *sk)

@@ -122,6 +122,8 @@ enum tcp_state tcp_state(const struct tcp_sock *sk);
 int tcp_error(struct tcp_sock *sk); /* sk_err, positive; reading it clears it */
 struct sock_addr tcp_local(const struct tcp_sock *sk);
 struct sock_addr tcp_remote(const struct tcp_sock *sk); /* family ADDR_NONE: not connected */
+/* The connection's other end, where that is a socket of the same stack; else NULL. */
+struct tcp_sock *tcp_peer_here(const struct tcp_sock *sk);
 void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info);
 size_t tcp_outq_bytes(const struct tcp_sock *sk);	  /* written and not acknowledged */
 size_t tcp_outq_unsent_bytes(const struct tcp_sock *sk);  /* written and not sent */

@@ -5,18 +5,49 @@
 
 #include "tests/unit/suites.h"
 
+/* One a line, so that additions meet without conflict. */
+/* clang-format off */
 static Suite *(*const suites[])(void) = {
-    base_suite,	      neigh_suite,    ip_suite,		icmp_suite,
-    reassembly_suite, route_suite,    fuzz_suite,	config_suite,
-    daemon_suite,     link_suite,     sockets_suite,	listen_suite,
-    segment_suite,    bind_suite,     syncookies_suite, timewait_suite,
-    sockopt_suite,    connect_suite,  close_suite,	receive_suite,
-    output_suite,     recovery_suite, frto_suite,	lossy_suite,
-    timers_suite,     cc_suite,	      sysctl_suite,	rules_suite,
-    tunables_suite,   rate_suite,     pacing_suite,	fastopen_server_suite,
-    ecn_suite,	      control_suite,  md5_suite,	impair_suite,
-    trace_suite,
+	base_suite,
+	bind_suite,
+	cc_suite,
+	close_suite,
+	config_suite,
+	connect_suite,
+	control_suite,
+	daemon_suite,
+	direct_suite,
+	ecn_suite,
+	fastopen_server_suite,
+	frto_suite,
+	fuzz_suite,
+	icmp_suite,
+	impair_suite,
+	ip_suite,
+	link_suite,
+	listen_suite,
+	lossy_suite,
+	md5_suite,
+	neigh_suite,
+	output_suite,
+	pacing_suite,
+	rate_suite,
+	reassembly_suite,
+	receive_suite,
+	recovery_suite,
+	route_suite,
+	rules_suite,
+	segment_suite,
+	sockets_suite,
+	sockopt_suite,
+	syncookies_suite,
+	sysctl_suite,
+	timers_suite,
+	timewait_suite,
+	trace_suite,
+	tunables_suite,
 };
+/* clang-format on */
 
 int main(void)
 {

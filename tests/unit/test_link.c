@@ -124,7 +124,7 @@ END_TEST
 
 START_TEST(frames_wait_in_order_for_a_peer_that_is_slow)
 {
-	char text[16];
+	char text[32];
 
 	for (int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "frame %d", i);

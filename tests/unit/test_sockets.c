@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs' sockets in xtcpd, without a TAP: the daemon's own code runs in this process, its turns
- * are taken by hand, and both ends of each connection are sockets of one stack, which talks to
- * itself over 127.0.0.1. What is asserted is what a program sees of its descriptor.
+ * Programs' sockets in xtcpd, as program.h sets them up. What is asserted is what a program sees of
+ * its descriptor.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -21,246 +20,8 @@
 #include "daemon/log.h"
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
+#include "tests/unit/program.h"
 #include "tests/unit/suites.h"
-
-#define PAD_BYTES 60000
-
-static struct daemon d;
-static char dir[64];
-
-static bool no_link(void *ctx, const struct frame_out *f)
-{
-	(void)ctx;
-	(void)f;
-	return true;
-}
-
-static void setup(void)
-{
-	static const struct stack_ops ops = {.transmit = no_link, .accept_unread = accept_unread};
-	struct stack_config config = {.mac = {{2, 0, 0, 0, 0, 1}},
-				      .mtu_bytes = 1500,
-				      .tso_max_bytes = 65000,
-				      .tx_csum_offload = true,
-				      .pkt_limit_bytes = 64 << 20,
-				      .seed = {7}};
-
-	memset(&d, 0, sizeof(d));
-	d.link.source.fd = d.signals.fd = -1;
-	strcpy(dir, "/tmp/xtcp-test-sockets.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	config_defaults(&d.config);
-	snprintf(d.config.path, sizeof(d.config.path), "%s/x.sock", dir);
-	d.identity.uid = getuid();
-	d.socket_gid = getgid();
-	impairment_init(&d);
-	ck_assert_int_eq(loop_init(&d.loop), 0);
-	ck_assert_int_eq(sockets_init(&d), 0);
-	ck_assert_int_eq(tombstones_init(&d.tombstones, 64), 0);
-	ck_assert_int_eq(tombstones_init(&d.ghosts, 64), 0);
-	d.stack = stack_create(&config, &ops, &d, d.loop.now_us);
-	ck_assert_ptr_nonnull(d.stack);
-	ck_assert_int_eq(stack_addr_add(d.stack, 10u << 24 | 2, 24), 0);
-	ck_assert_int_eq(rpc_server_start(&d), 0);
-	log_set_level(LOG_ERR);
-}
-
-static void teardown(void)
-{
-	daemon_stop(&d);
-	rmdir(dir);
-}
-
-/* Turns until nothing has happened for one: never sleeps. */
-static void run(void)
-{
-	for (int quiet = 0, i = 0; quiet < 2 && i < 10000; i++) {
-		d.busy = true;
-		daemon_turn(&d);
-		quiet = d.busy ? 0 : quiet + 1;
-	}
-}
-
-/* Turns, sleeping as the daemon does, until the descriptor is ready for `events`. */
-static void run_until(int fd, short events)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	uint64_t limit = loop_clock_us() + 20000000;
-
-	d.busy = true;
-	while (poll(&p, 1, 0) == 0) {
-		ck_assert_uint_lt(loop_clock_us(), limit);
-		daemon_turn(&d);
-	}
-}
-
-/* --- a program's side of the wire */
-
-static void send_request(int to, const struct rpc_request *req, int f)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.bytes = {0}};
-	struct iovec iov = {(void *)req, sizeof(*req)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &f, sizeof(f));
-	ck_assert_int_eq((int)sendmsg(to, &msg, MSG_NOSIGNAL), (int)sizeof(*req));
-}
-
-static struct rpc_request request(uint16_t type)
-{
-	return (struct rpc_request){.magic = RPC_MAGIC, .version = RPC_VERSION, .type = type};
-}
-
-static void connect_path(int fd)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", d.config.path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-}
-
-static int new_socket(void)
-{
-	static int serial;
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int n = snprintf(sun.sun_path + 1, sizeof(sun.sun_path) - 1, RPC_MARK "unit/%d/%d",
-			 (int)getpid(), serial++);
-	int f = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	ck_assert_int_eq(bind(f, (struct sockaddr *)&sun,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)),
-			 0);
-	return f;
-}
-
-static int attached(void)
-{
-	struct rpc_request req = request(RPC_ATTACH);
-	int f = new_socket();
-	connect_path(f);
-	send_request(f, &req, f);
-	run();
-	return f;
-}
-
-static struct rpc_reply ask(int f, const struct rpc_request *req)
-{
-	struct rpc_reply reply = {.error = -1};
-	int q = socket(AF_UNIX, SOCK_STREAM, 0);
-	connect_path(q);
-	send_request(q, req, f);
-	run();
-	ck_assert_int_eq((int)recv(q, &reply, sizeof(reply), MSG_DONTWAIT), (int)sizeof(reply));
-	ck_assert_uint_eq(reply.magic, RPC_MAGIC);
-	ck_assert_uint_eq(reply.type, req->type);
-	close(q);
-	return reply;
-}
-
-static int ask_error(int f, uint16_t type)
-{
-	struct rpc_request req = request(type);
-	return ask(f, &req).error;
-}
-
-static struct sockaddr_in loopback(uint16_t port)
-{
-	return (struct sockaddr_in){.sin_family = AF_INET,
-				    .sin_port = htons(port),
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static void write_padding(int f)
-{
-	static char pad[PAD_BYTES];
-	ck_assert_int_eq((int)send(f, pad, sizeof(pad), MSG_NOSIGNAL), (int)sizeof(pad));
-}
-
-static int listening(uint16_t *port, int backlog)
-{
-	struct rpc_request req = request(RPC_BIND);
-	int f = attached();
-	req.addr = loopback(0);
-	struct rpc_reply reply = ask(f, &req);
-	ck_assert_int_eq(reply.error, 0);
-	*port = ntohs(reply.addr.sin_port);
-	ck_assert_uint_ne(*port, 0);
-	req = request(RPC_LISTEN);
-	req.arg = backlog;
-	req.pad_bytes = PAD_BYTES;
-	write_padding(f);
-	ck_assert_int_eq(ask(f, &req).error, 0);
-	return f;
-}
-
-static int connecting(uint16_t port)
-{
-	struct rpc_request req = request(RPC_CONNECT);
-	int f = new_socket();
-	connect_path(f);
-	req.addr = loopback(port);
-	req.addr_len = sizeof(req.addr);
-	req.pad_bytes = PAD_BYTES;
-	send_request(f, &req, f);
-	write_padding(f);
-	return f;
-}
-
-static int take(int listener, struct rpc_accept *record)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {record, sizeof(*record)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	int fd = -1;
-
-	if (recvmsg(listener, &msg, MSG_DONTWAIT) != sizeof(*record))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
-/* A connection: the client's descriptor and the accepted one. */
-static void connection(int *listener, int *client, int *server)
-{
-	uint16_t port;
-	struct rpc_accept record;
-	*listener = listening(&port, 16);
-	*client = connecting(port);
-	run();
-	*server = take(*listener, &record);
-	ck_assert_int_ge(*server, 0);
-}
-
-static short polled(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI};
-	poll(&p, 1, 0);
-	return p.revents;
-}
-
-static void close_all(int a, int b, int c)
-{
-	close(a);
-	close(b);
-	close(c);
-	run();
-	ck_assert_uint_eq(d.sockets.count, 0);
-	ck_assert(list_empty(&d.sockets.users));
-}
 
 /* --- names, options and their errors */
 
@@ -856,14 +617,14 @@ Suite *sockets_suite(void)
 {
 	Suite *s = suite_create("sockets");
 	TCase *t = tcase_create("names and options");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, program_setup, program_teardown);
 	tcase_add_test(t, a_socket_is_bound_and_named);
 	tcase_add_test(t, a_program_without_the_right_gets_no_low_port);
 	tcase_add_test(t, options_are_the_stacks);
 	suite_add_tcase(s, t);
 	t = tcase_create("connections");
 	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, program_setup, program_teardown);
 	tcase_add_test(t, a_connection_is_accepted_without_a_request);
 	tcase_add_test(t, a_refused_connection_shows_its_error);
 	tcase_add_test(t, no_route_is_told_like_any_other_failure);
@@ -881,14 +642,14 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, urgent_data_passes_both_ways);
 	suite_add_tcase(s, t);
 	t = tcase_create("listeners");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, program_setup, program_teardown);
 	tcase_add_test(t, what_is_not_taken_counts_against_the_backlog);
 	tcase_add_test(t, connections_nobody_took_are_reset_with_their_listener);
 	tcase_add_test(t, a_port_is_free_once_its_listener_is_gone);
 	tcase_add_test(t, shutdown_of_a_listener_ends_its_accept);
 	suite_add_tcase(s, t);
 	t = tcase_create("bad behaviour");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, program_setup, program_teardown);
 	tcase_add_test(t, bad_records_are_cut_off_and_counted);
 	tcase_add_test(t, junk_after_attach_ends_that_socket_alone);
 	tcase_add_test(t, a_client_that_says_nothing_is_cut_off_in_time);
