@@ -10,8 +10,8 @@
  *   - what it is being used for: one word in SO_MAX_PACING_RATE, an option AF_UNIX stores and does
  *     not use (enum f_state). The program's own SO_MAX_PACING_RATE goes to xtcpd.
  * The shim itself has no state but constants found at start-up, and hints (hint.h) that may be
- * wrong. It takes no lock, allocates nothing
- * and starts nothing; every function here is async-signal-safe and keeps errno unless it says that
+ * wrong. It takes no lock, allocates nothing and starts nothing; every function here is
+ * async-signal-safe and keeps errno unless it says that
  * it sets it.
  */
 #ifndef XTCP_SHIM_H
