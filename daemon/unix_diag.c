@@ -39,7 +39,7 @@ static uint64_t cookie_of(const struct nlmsghdr *h)
 }
 
 /* 1: that was all; 0: more is to come; -errno. */
-static int take(const struct nlmsghdr *h, int left, void (*found)(void *, uint64_t), void *ctx)
+static int take(const struct nlmsghdr *h, uint32_t left, void (*found)(void *, uint64_t), void *ctx)
 {
 	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
 		if (h->nlmsg_type == NLMSG_DONE)
@@ -61,7 +61,7 @@ int unix_diag_list(void (*found)(void *ctx, uint64_t cookie), void *ctx)
 
 	while (err == 0) {
 		ssize_t n = recv(fd, answer, sizeof(answer), 0);
-		err = n < 0 ? -errno : take((struct nlmsghdr *)answer, (int)n, found, ctx);
+		err = n < 0 ? -errno : take((struct nlmsghdr *)answer, (uint32_t)n, found, ctx);
 	}
 	if (fd >= 0)
 		close(fd);
