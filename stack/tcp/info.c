@@ -17,6 +17,12 @@ static uint32_t segments(const struct tcp_sock *sk, uint64_t bytes)
 	return (uint32_t)((bytes + mss - 1) / mss);
 }
 
+/* ... of a limit: what fits into it. */
+static uint32_t whole(const struct tcp_sock *sk, uint32_t bytes)
+{
+	return bytes / (sk->mss_cache ? sk->mss_cache : TCP_DEFAULT_MSS);
+}
+
 static uint32_t ms_since(const struct tcp_sock *sk, uint64_t then_us)
 {
 	return (uint32_t)((sk->stack->now_us - (then_us ? then_us : sk->created_us)) / 1000);
@@ -62,9 +68,8 @@ static void info_congestion(const struct tcp_sock *sk, struct tcp_info *info)
 	info->tcpi_retransmits = sk->retransmits;
 	info->tcpi_probes = sk->probes_out;
 	info->tcpi_backoff = sk->backoff < 255 ? (uint8_t)sk->backoff : 255;
-	info->tcpi_snd_cwnd = segments(sk, sk->cwnd_bytes);
-	info->tcpi_snd_ssthresh =
-	    infinite ? TCP_INFINITE_SSTHRESH : segments(sk, sk->ssthresh_bytes);
+	info->tcpi_snd_cwnd = max_u32(whole(sk, sk->cwnd_bytes), 1);
+	info->tcpi_snd_ssthresh = infinite ? TCP_INFINITE_SSTHRESH : whole(sk, sk->ssthresh_bytes);
 	info->tcpi_reordering = sk->reordering_segs;
 	info->tcpi_reord_seen = sk->reordering_seen;
 	info->tcpi_pacing_rate = pacing_rate_shown(sk);

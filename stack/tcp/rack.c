@@ -28,19 +28,20 @@ static bool recovery_mode(const struct tcp_sock *sk, uint32_t bit)
 	return sk->stack->sysctl.tcp_recovery & bit;
 }
 
-/* Step 2: the most recently sent of what has been delivered. An ACK that is too quick for a
- * retransmission belongs to the original. */
+/* RFC 8985 6.2 step 2: the most recently sent of what has been delivered, and the round trip time of
+ * what has been delivered last. An ACK that is too quick for a retransmission belongs to the
+ * original. */
 void rack_advance(struct tcp_sock *sk, const struct tx_seg *delivered)
 {
 	uint64_t rtt = sk->stack->now_us - delivered->sent_us;
 	if (delivered->retrans > 0 && rtt < sk->min_rtt_us)
 		return;
 	sk->rack_advanced = true;
+	sk->rack_rtt_us = rtt > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt;
 	if (rack_sent_after(delivered->sent_us, delivered->end_seq, sk->rack_sent_us,
 			    sk->rack_end_seq)) {
 		sk->rack_sent_us = delivered->sent_us;
 		sk->rack_end_seq = delivered->end_seq;
-		sk->rack_rtt_us = rtt > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt;
 	}
 }
 

@@ -209,6 +209,30 @@ START_TEST(a_little_reordering_is_waited_for)
 }
 END_TEST
 
+/* RFC 8985 6.2 step 2: RACK.rtt is of the last segment delivered, also where one that was sent
+ * before has been sent later. A hole that fills by itself (3 to 4) says that there is reordering, so
+ * what was sent with it (9 to 10) gets time: the partial ACK finds nothing new lost, and PRR sends
+ * one more than it delivered. */
+START_TEST(what_was_sent_with_the_last_delivered_is_not_lost_yet)
+{
+	ten_in_flight(0);
+	sack_one(0, 1 * MSS, 2 * MSS);
+	sack_one(0, 1 * MSS, 3 * MSS);
+	peer_sack(0, 2, (const uint32_t[][2]){{8 * MSS, 9 * MSS}, {1 * MSS, 3 * MSS}});
+	expect_segment(0, MSS);
+	expect_silence();
+	sender_wait(SENDER_RTT_US + 20000);
+	sack_one(4 * MSS, 8 * MSS, 9 * MSS);
+	expect_segment(4 * MSS, MSS);
+	expect_segment(5 * MSS, MSS);
+	expect_segment(6 * MSS, MSS);
+	expect_silence();
+	sack_one(3 * MSS, 5 * MSS, 7 * MSS); /* late, and yet news: two more */
+	expect_segment(7 * MSS, MSS);
+	expect_silence();
+}
+END_TEST
+
 START_TEST(what_does_not_come_in_that_time_is_lost)
 {
 	ten_in_flight(0);
@@ -304,8 +328,11 @@ START_TEST(a_lost_tail_is_probed_after_two_round_trips)
 	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
 	sender_wait(SENDER_RTT_US);
 	sack_one(7 * MSS, 9 * MSS, 10 * MSS);
-	sender_wait_sent(60000);
-	expect_segments(7 * MSS, 2 * MSS, MSS);
+	sender_wait_sent(60000); /* a quarter of a round trip: what is lost might be late only */
+	expect_segment(7 * MSS, MSS);
+	sender_wait(SENDER_RTT_US);
+	sack_one(8 * MSS, 9 * MSS, 10 * MSS);
+	expect_segment(8 * MSS, MSS);
 	ck_assert_uint_eq(sender_mib(TcpExtTCPTimeouts), 0);
 }
 END_TEST
@@ -482,6 +509,7 @@ Suite *recovery_suite(void)
 	tcase_add_test(sack, one_round_trip_repairs_several_losses);
 	tcase_add_test(sack, a_lost_retransmission_is_found_without_a_timeout);
 	tcase_add_test(sack, a_little_reordering_is_waited_for);
+	tcase_add_test(sack, what_was_sent_with_the_last_delivered_is_not_lost_yet);
 	tcase_add_test(sack, what_does_not_come_in_that_time_is_lost);
 	tcase_add_test(sack, a_sack_that_cannot_be_is_ignored);
 	tcase_add_test(sack, sacked_neighbours_become_one_record);
