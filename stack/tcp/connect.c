@@ -43,7 +43,9 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 	sk->c.raddr = destination(sk, remote);
 	sk->c.rport = remote->port;
 	sk->tstamp_ok = tcp_offers_timestamps(sk); /* for the size of what is offered */
-	err = tcp_sock_route(sk);
+	err = sk->auth ? tcp_auth_connect(sk) : 0;
+	if (!err)
+		err = tcp_sock_route(sk);
 	if (!err)
 		err = bind_connect(sk);
 	if (!err)
@@ -152,7 +154,7 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 		if (!syn_sent_ack_ok(sk, seg)) {
 			stack_count_drop(sk->stack, NULL, DROP_TCP_INVALID_ACK_SEQUENCE);
 			if (!(seg->flags & TCP_RST))
-				tcp_reset_reply(sk->stack, seg, sk->auth);
+				tcp_reset_reply(sk->stack, seg, &sk->c);
 			return;
 		}
 		if (seg->flags & TCP_RST) {

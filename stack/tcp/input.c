@@ -248,7 +248,7 @@ static void abort_on_data(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	snmp_inc(sk->stack, TcpExtTCPAbortOnData);
 	drop(sk, DROP_TCP_ABORT_ON_DATA);
-	tcp_reset_reply(sk->stack, seg, sk->auth);
+	tcp_reset_reply(sk->stack, seg, &sk->c);
 	tcp_done(sk, ECONNRESET);
 }
 
@@ -329,7 +329,7 @@ static void rcv_accepted(struct tcp_sock *sk, struct tcp_segment *seg)
 	uint32_t una = sk->snd_una;
 	if (sk->c.state == TCP_SYN_RECV && !ack_completes_open(sk, seg)) {
 		drop(sk, DROP_TCP_INVALID_ACK_SEQUENCE);
-		tcp_reset_reply(sk->stack, seg, sk->auth);
+		tcp_reset_reply(sk->stack, seg, &sk->c);
 		return;
 	}
 	replace_ts_recent(sk, seg);

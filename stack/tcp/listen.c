@@ -184,7 +184,7 @@ void listen_rcv(struct tcp_sock *listener, struct tcp_segment *seg)
 	} else if (seg->flags & TCP_ACK) {
 		if (seg->flags & TCP_SYN || !cookie_rcv(listener, seg)) {
 			stack_count_drop(st, NULL, DROP_TCP_FLAGS);
-			tcp_reset_reply(st, seg, listener->auth);
+			tcp_reset_reply(st, seg, &listener->c);
 		}
 	} else if (seg->flags & TCP_SYN && !(seg->flags & TCP_FIN)) {
 		take_syn(listener, seg, 0);

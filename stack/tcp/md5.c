@@ -61,7 +61,7 @@ static struct md5_key *find_exact(const struct tcp_auth *auth, const struct md5_
 
 static int add(struct tcp_auth *auth, const struct md5_key *like)
 {
-	if (auth->optmem_bytes + sizeof(*like) > AUTH_OPTMEM_MAX_BYTES)
+	if (!tcp_auth_has_room(auth, sizeof(*like)))
 		return -ENOMEM;
 	struct md5_key *key = malloc(sizeof(*key));
 	if (!key)
@@ -69,14 +69,12 @@ static int add(struct tcp_auth *auth, const struct md5_key *like)
 	*key = *like;
 	list_init(&key->node);
 	list_add_tail(&auth->md5_keys, &key->node);
-	auth->optmem_bytes += sizeof(*key);
 	return 0;
 }
 
-static void del(struct tcp_auth *auth, struct md5_key *key)
+static void del(struct md5_key *key)
 {
 	list_del(&key->node);
-	auth->optmem_bytes -= sizeof(*key);
 	explicit_bzero(key, sizeof(*key));
 	free(key);
 }
@@ -84,7 +82,7 @@ static void del(struct tcp_auth *auth, struct md5_key *key)
 void md5_keys_free(struct tcp_auth *auth)
 {
 	while (!list_empty(&auth->md5_keys))
-		del(auth, key_of(auth->md5_keys.next));
+		del(key_of(auth->md5_keys.next));
 }
 
 bool md5_copy(struct tcp_auth *to, const struct ip_addr *peer, const struct md5_key *key)
@@ -132,9 +130,12 @@ static int set_key(struct tcp_sock *sk, const struct md5_key *key)
 	if (key->len == 0) { /* an empty key takes it back */
 		if (!old)
 			return -ENOENT;
-		del(sk->auth, old);
+		del(old);
 		return 0;
 	}
+	struct ip_addr peer = ip_v4(key->v4);
+	if (tcp_ao_wanted(sk->auth, &peer)) /* RFC 5925 3: one or the other */
+		return -EKEYREJECTED;
 	if (old) {
 		old->len = key->len;
 		memcpy(old->key, key->key, sizeof(old->key));

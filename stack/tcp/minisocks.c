@@ -51,7 +51,7 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	sk->ecn = req->ecn_ok ? ECN_OK : 0;
 	sockopt_inherit(sk, listener);
 	sk->tos = req->tos;
-	if (listener->auth && tcp_auth_inherit(sk, listener) != 0) {
+	if (listener->auth && tcp_auth_inherit(sk, req) != 0) {
 		tcp_sock_free(sk);
 		return NULL;
 	}

@@ -44,7 +44,7 @@ bool tcp_orphan_reset(struct stack *st, const struct sock_addr *local,
 	} else if (tw) {
 		struct tcp_options none = {0};
 		tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_RST | TCP_ACK, 0, &none,
-			      tw->tos, 0, tw->auth);
+			      tw->tos, 0);
 		timewait_free(tw);
 	}
 	return sk || tw;

@@ -32,7 +32,7 @@ static uint8_t sack_blocks_max(const struct tcp_sock *sk)
 {
 	uint32_t taken = 4 + (sk->tstamp_ok ? 12u : 0u);
 	if (sk->auth)
-		taken += tcp_auth_option_bytes(sk->auth, &sk->c.raddr);
+		taken += tcp_auth_option_bytes(sk);
 	return taken < TCP_OPTIONS_MAX_BYTES ? (uint8_t)((TCP_OPTIONS_MAX_BYTES - taken) / 8) : 0;
 }
 
@@ -61,8 +61,7 @@ static uint32_t sack_option_bytes(const struct tcp_sock *sk)
 /* Beside an MD5 signature timestamps would leave no room for SACK blocks: as Linux, SACK stays. */
 bool tcp_offers_timestamps(const struct tcp_sock *sk)
 {
-	return sk->stack->sysctl.tcp_timestamps &&
-	       (!sk->auth || tcp_auth_with(sk->auth, &sk->c.raddr) != AUTH_MD5);
+	return sk->stack->sysctl.tcp_timestamps && !tcp_auth_is_md5(sk);
 }
 
 static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
@@ -135,13 +134,14 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	struct ip_tx tx;
 	struct tcp_options opt;
 	struct tcp_sign sign;
-	bool is_signed = sk->auth && tcp_sign_choose(sk->auth, &sk->c.raddr, &sign);
 	uint8_t ecn = 0;
 	if (sk->ecn & ECN_OK && !(flags & TCP_SYN))
 		ecn = ecn_send(sk, len > 0 && seq == sk->snd_nxt, &flags);
 	fill_options(sk, flags, &opt);
-	if (is_signed)
+	if (sk->auth) {
+		tcp_sign_choose(sk->stack, &sk->c, NULL, seq, flags, &sign);
 		tcp_sign_options(&sign, &opt);
+	}
 	size_t opt_len = tcp_options_write(tx.hdr + TCP_HDR_BYTES, &opt);
 	uint16_t urg = urgent_pointer(sk, seq);
 	if (urg)
@@ -161,7 +161,7 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	tx.payload_cnt = sndbuf_iov(sk, seq, len, tx.payload, IOV_MAX_SPANS);
 	tx.payload_len = len;
 	tx.gso_size = len > mss ? (uint16_t)mss : 0;
-	if (is_signed)
+	if (sk->auth)
 		tcp_sign(sk->stack, &sign, &tx);
 	count_sent(sk, len, tx.gso_size ? (len + mss - 1) / mss : 1);
 	if (sk->pacing && len > 0)

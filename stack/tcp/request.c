@@ -99,6 +99,9 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	if (!path_back(req, &path))
 		return false;
 	req->irs = seg->seq;
+	req->ao_used = seg->opt.auth == AUTH_AO; /* what it says is what we are to answer with */
+	req->ao_keyid = seg->opt.rnext;
+	req->ao_rnext = seg->opt.keyid;
 	req->mss = (uint16_t)min_set(listener->user_mss, opt->mss ? opt->mss : TCP_DEFAULT_MSS);
 	req->wscale_ok = opt->has_wscale;
 	req->snd_wscale = opt->wscale;
@@ -183,7 +186,7 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	trace_synack(req, opt.mss);
 	uint8_t flags = TCP_SYN | TCP_ACK | (req->ecn_ok ? TCP_ECE : 0);
 	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, flags, wnd, &opt, req->tos,
-		      listener->ttl, listener->auth);
+		      listener->ttl);
 }
 
 static void resend_synack(struct request_sock *req)
@@ -286,7 +289,7 @@ static void send_ack(const struct request_sock *req)
 				  .tsecr = req->ts_recent};
 	tcp_send_bare(st, &req->c, req->iss + 1, req->irs + 1, TCP_ACK,
 		      (uint16_t)(req->rcv_wnd >> req->rcv_wscale), &opt, req->tos,
-		      req->listener->ttl, req->listener->auth);
+		      req->listener->ttl);
 }
 
 static bool sequence_ok(const struct request_sock *req, const struct tcp_segment *seg)
@@ -308,7 +311,7 @@ static void embryonic_reset(struct request_sock *req, const struct tcp_segment *
 {
 	struct stack *st = req->listener->stack;
 	if (!(seg->flags & TCP_RST))
-		tcp_reset_reply(st, seg, req->listener->auth);
+		tcp_reset_reply(st, seg, &req->c);
 	snmp_inc(st, TcpExtEmbryonicRsts);
 	request_free(req);
 }
@@ -351,6 +354,18 @@ static void take_acceptable(struct request_sock *req, struct tcp_segment *seg)
 	}
 }
 
+/* RFC 9293 3.10.7.4, fifth: a reset; or the answer to a cookie sent before there was a request. Its
+ * TCP-AO keys only the request knows. */
+static void answer_wrong_ack(struct request_sock *req, struct tcp_segment *seg)
+{
+	if (!req->ao_used) {
+		listen_rcv(req->listener, seg);
+		return;
+	}
+	drop(req, DROP_TCP_FLAGS);
+	tcp_reset_reply(req->listener->stack, seg, &req->c);
+}
+
 void request_rcv(struct request_sock *req, struct tcp_segment *seg)
 {
 	uint8_t kind = seg->flags & (TCP_RST | TCP_SYN | TCP_ACK);
@@ -358,7 +373,7 @@ void request_rcv(struct request_sock *req, struct tcp_segment *seg)
 	if (seg->seq == req->irs && kind == TCP_SYN && !paws)
 		answer_repeated_syn(req, seg);
 	else if (kind & TCP_ACK && seg->ack != req->iss + 1)
-		listen_rcv(req->listener, seg); /* RFC 9293 3.10.7.4, fifth: a reset */
+		answer_wrong_ack(req, seg);
 	else if (paws || !sequence_ok(req, seg))
 		answer_out_of_window(req, seg, paws);
 	else

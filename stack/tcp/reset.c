@@ -12,14 +12,13 @@
 static void send_headers(struct stack *st, const struct ip_addr *src, const struct ip_addr *dst,
 			 uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags,
 			 uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl,
-			 const struct tcp_auth *auth)
+			 const struct tcp_sign *sign)
 {
 	struct ip_tx tx;
-	struct tcp_sign sign;
 	memset(&tx, 0, sizeof(tx));
-	bool is_signed = auth && tcp_sign_choose(auth, dst, &sign);
-	if (is_signed)
-		tcp_sign_options(&sign, opt);
+	if (sign->kind == AUTH_BAD)
+		return;
+	tcp_sign_options(sign, opt);
 	size_t opt_len = tcp_options_write(tx.hdr + TCP_HDR_BYTES, opt);
 	tx.src = *src;
 	tx.dst = *dst;
@@ -30,8 +29,7 @@ static void send_headers(struct stack *st, const struct ip_addr *src, const stru
 	tx.hdr_len = (uint16_t)(TCP_HDR_BYTES + opt_len);
 	tx.csum_offset = CSUM_OFFSET;
 	tcp_header_write(tx.hdr, sport, dport, seq, ack, tx.hdr_len, flags, wnd, 0);
-	if (is_signed)
-		tcp_sign(st, &sign, &tx);
+	tcp_sign(st, sign, &tx);
 	snmp_inc(st, TcpOutSegs);
 	if (flags & TCP_RST)
 		snmp_inc(st, TcpOutRsts);
@@ -39,16 +37,18 @@ static void send_headers(struct stack *st, const struct ip_addr *src, const stru
 }
 
 void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
-		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl,
-		   const struct tcp_auth *auth)
+		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl)
 {
+	struct tcp_sign sign;
+	tcp_sign_choose(st, c, NULL, seq, flags, &sign);
 	send_headers(st, &c->laddr, &c->raddr, c->lport, c->rport, seq, ack, flags, wnd, opt, tos,
-		     ttl, auth);
+		     ttl, &sign);
 }
 
-void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct tcp_auth *auth)
+void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct sock_common *c)
 {
 	struct tcp_options opt = {0};
+	struct tcp_sign sign = {.kind = AUTH_NONE};
 	uint32_t seq = 0, ack = 0;
 	uint8_t flags = TCP_RST;
 	if (seg->flags & TCP_RST)
@@ -60,8 +60,10 @@ void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const stru
 		ack = seg->end_seq;
 		flags |= TCP_ACK;
 	}
+	if (c)
+		tcp_sign_choose(st, c, seg, seq, flags, &sign);
 	send_headers(st, &seg->ip.dst, &seg->ip.src, seg->dport, seg->sport, seq, ack, flags, 0,
-		     &opt, seg->ip.tos & (uint8_t)~IP_ECN_MASK, 0, auth);
+		     &opt, seg->ip.tos & (uint8_t)~IP_ECN_MASK, 0, &sign);
 }
 
 /* RFC 5961 7, as Linux: half to one and a half of the limit, lest somebody count them. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP on the wire: the header (RFC 9293 3.1) and its options (3.2; RFC 7323, 2018, 2385, 7413), read with
+ * TCP on the wire: the header (RFC 9293 3.1) and its options (3.2; RFC 7323, 2018, 2385, 5925, 7413), read with
  * bounds checked and written padded. A malformed option ends the list, as Linux has it: what was
  * read before it holds (RFC 9293 3.1, MUST-7), and the segment counts among TcpInErrs.
  */
@@ -17,6 +17,7 @@ enum {
 	OPT_SACK = 5,
 	OPT_TIMESTAMPS = 8,
 	OPT_MD5 = 19,
+	OPT_AO = 29,
 	OPT_FASTOPEN = 34,
 };
 
@@ -41,6 +42,17 @@ static void parse_fastopen(struct tcp_options *opt, const uint8_t *data, size_t 
 	opt->has_tfo = true;
 	opt->tfo_len = (uint8_t)len;
 	memcpy(opt->tfo, data, len);
+}
+
+/* RFC 5925 2.2: the code is what is left of the option. */
+static void parse_ao(struct tcp_options *opt, struct reader *body)
+{
+	bool good = reader_left(body) > 2 && opt->auth == AUTH_NONE;
+	opt->auth = good ? AUTH_AO : AUTH_BAD;
+	opt->keyid = read_u8(body);
+	opt->rnext = read_u8(body);
+	opt->mac = body->p;
+	opt->mac_len = (uint8_t)reader_left(body);
 }
 
 /* One option with its body; one of a wrong length is ignored (RFC 9293 3.2, MUST-6). */
@@ -68,6 +80,8 @@ static void parse_one(struct tcp_options *opt, uint8_t kind, const uint8_t *data
 		opt->mac = data;
 	} else if (kind == OPT_FASTOPEN) {
 		parse_fastopen(opt, data, len);
+	} else if (kind == OPT_AO) {
+		parse_ao(opt, &body);
 	}
 }
 
@@ -112,12 +126,20 @@ static uint8_t *put_timestamps(uint8_t *p, const struct tcp_options *opt)
 	return put_be32(put_be32(p, opt->tsval), opt->tsecr);
 }
 
-/* It comes first, so that md5.c knows where the digest goes that covers all else. */
+/* A signature comes first, so that who writes it last knows where it goes. */
 static uint8_t *put_md5(uint8_t *p)
 {
 	p = put_option(put_nops(p, 2), OPT_MD5, 2 + MD5_BYTES);
 	memset(p, 0, MD5_BYTES);
 	return p + MD5_BYTES;
+}
+
+static uint8_t *put_ao(uint8_t *p, const struct tcp_options *opt)
+{
+	p = put_option(p, OPT_AO, (uint8_t)(4 + opt->mac_len));
+	p = put_u8(put_u8(p, opt->keyid), opt->rnext);
+	memset(p, 0, opt->mac_len);
+	return put_nops(p + opt->mac_len, -opt->mac_len & 3u);
 }
 
 static uint8_t *put_sack(uint8_t *p, const struct tcp_options *opt, size_t room)
@@ -148,6 +170,8 @@ size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt)
 	uint8_t *p = to;
 	if (opt->auth == AUTH_MD5)
 		p = put_md5(p);
+	else if (opt->auth == AUTH_AO)
+		p = put_ao(p, opt);
 	if (opt->mss)
 		p = put_be16(put_option(p, OPT_MSS, 4), opt->mss);
 	if (opt->has_ts)

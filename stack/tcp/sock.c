@@ -246,7 +246,7 @@ void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes)
 		mss = sk->user_mss;
 	uint32_t options = sk->tstamp_ok ? 12 : 0;
 	if (sk->auth)
-		options += tcp_auth_option_bytes(sk->auth, &sk->c.raddr);
+		options += tcp_auth_option_bytes(sk);
 	mss = mss > options ? mss - options : 0;
 	if (mss < floor)
 		mss = floor;

@@ -282,6 +282,8 @@ int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, si
 		return set_congestion(sk, val, len);
 	if (level == IPPROTO_TCP && (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT))
 		return md5_setsockopt(sk, name, val, len);
+	if (level == IPPROTO_TCP && name >= TCP_AO_ADD_KEY && name <= TCP_AO_REPAIR)
+		return ao_setsockopt(sk, name, val, len);
 	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
 		return fastopen_set_key(sk, val, len);
 	if (len < sizeof(value))
@@ -468,6 +470,8 @@ static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 		tcp_get_info_linux(sk, &info);
 		return sockopt_give(val, len, &info, sizeof(info));
 	}
+	if (name >= TCP_AO_ADD_KEY && name <= TCP_AO_REPAIR)
+		return ao_getsockopt(sk, name, val, len);
 	if (name == TCP_CC_INFO)
 		return sockopt_give(val, len, "", 0); /* reno and cubic have nothing to tell */
 	if (name == TCP_CONGESTION)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signed segments: what md5.c, auth.c and those who build and take segments share.
+ * Signed segments: what auth.c, md5.c, ao_sockopt.c and those who build segments share.
  *
  * A socket for which a key was ever set has a struct tcp_auth; everything else has NULL, and pays
  * one comparison a segment. A listener's holds the keys of many peers, a child's and a
- * timewait_sock's the one of its own.
+ * timewait_sock's those of its own.
  */
 #ifndef XTCP_TCP_AUTH_H
 #define XTCP_TCP_AUTH_H
 
-#include "stack/stack_impl.h"
+#include "stack/tcp/ao.h"
 
 /* net.core.optmem_max: what the keys of one socket may take. */
 #define AUTH_OPTMEM_MAX_BYTES 131072u
@@ -23,24 +23,31 @@ struct md5_key {
 };
 
 struct tcp_auth {
-	struct stack *stack;
 	struct list md5_keys;
-	uint32_t optmem_bytes;
+	struct ao_info *ao; /* NULL: TCP-AO was never asked for */
 };
 
 /* How one segment is signed. */
 struct tcp_sign {
-	enum tcp_auth_kind kind;
+	enum tcp_auth_kind kind; /* AUTH_BAD: it should be, and cannot: it must not be sent */
 	const struct md5_key *md5;
+	const struct ao_key *ao;
+	uint8_t keyid, rnext;
+	uint32_t sne;
+	uint8_t traffic_key[DIGEST_MAC_MAX_BYTES];
 };
 
 /* --- auth.c: what the options are to say, and the signature once all else is written */
 struct tcp_auth *tcp_auth_new(struct stack *st);
-/* Of what goes to `peer`. False (and kind AUTH_NONE): not signed. auth may be NULL. */
-bool tcp_sign_choose(const struct tcp_auth *auth, const struct ip_addr *peer,
+bool tcp_auth_has_room(const struct tcp_auth *auth, size_t bytes); /* for one key more */
+/* c is what sends; `answers`, or NULL, the segment it answers (a listener knows its peer by it). */
+void tcp_sign_choose(struct stack *st, const struct sock_common *c,
+		     const struct tcp_segment *answers, uint32_t seq, uint8_t flags,
 		     struct tcp_sign *sign);
 void tcp_sign_options(const struct tcp_sign *sign, struct tcp_options *opt);
 void tcp_sign(struct stack *st, const struct tcp_sign *sign, struct ip_tx *tx);
+/* Would such a peer's unsigned segments be dropped for TCP-AO's sake? */
+bool tcp_ao_wanted(const struct tcp_auth *auth, const struct ip_addr *peer);
 
 /* --- md5.c */
 int md5_setsockopt(struct tcp_sock *sk, int name, const void *val, size_t len);
@@ -51,5 +58,11 @@ const struct md5_key *md5_find(const struct tcp_auth *auth, const struct ip_addr
 bool md5_copy(struct tcp_auth *to, const struct ip_addr *peer, const struct md5_key *key);
 void md5_sign(struct stack *st, const struct md5_key *key, struct ip_tx *tx);
 bool md5_verify(struct stack *st, const struct md5_key *key, const struct tcp_segment *seg);
+
+/* --- ao_sockopt.c */
+int ao_setsockopt(struct tcp_sock *sk, int name, const void *val, size_t len);
+/* val goes in and out. Of TCP_AO_GET_KEYS, which can ask for many, this gives one at a time: the
+ * nkeys-th of those that match, and how many these are. */
+int ao_getsockopt(struct tcp_sock *sk, int name, void *val, size_t *len);
 
 #endif

@@ -59,7 +59,7 @@ struct sack_block {
 struct tcp_auth;
 
 /* How a segment is signed (auth.c). BAD: twice, or in a way that nobody can have meant. */
-enum tcp_auth_kind { AUTH_NONE, AUTH_MD5, AUTH_BAD };
+enum tcp_auth_kind { AUTH_NONE, AUTH_MD5, AUTH_AO, AUTH_BAD };
 #define MD5_OPTION_BYTES 20 /* padded */
 
 /* The options of one segment, either way. */
@@ -71,8 +71,10 @@ struct tcp_options {
 	uint8_t auth; /* enum tcp_auth_kind */
 	uint32_t tsval, tsecr;
 	struct sack_block sack[TCP_SACK_BLOCKS_MAX];
-	const uint8_t *mac; /* received: in the segment; 16 bytes of MD5 */
-	bool has_tfo;	    /* RFC 7413 4.1.1; tfo_len 0: a request */
+	const uint8_t *mac;   /* received: in the segment */
+	uint8_t mac_len;      /* AUTH_AO */
+	uint8_t keyid, rnext; /* AUTH_AO: KeyID, RNextKeyID */
+	bool has_tfo;	      /* RFC 7413 4.1.1; tfo_len 0: a request */
 	uint8_t tfo_len, tfo[TCP_FASTOPEN_COOKIE_MAX];
 };
 
@@ -124,8 +126,9 @@ struct request_sock {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t num_retrans, num_timeout;
 	uint8_t tos;
+	uint8_t ao_keyid, ao_rnext; /* what our segments are to say, as the SYN asked for */
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, ecn_ok : 1,
-	    acked : 1 /* TCP_DEFER_ACCEPT */;
+	    acked : 1 /* TCP_DEFER_ACCEPT */, ao_used : 1;
 	bool fastopen_cookie : 1; /* goes with the first SYN-ACK */
 };
 
@@ -488,12 +491,11 @@ bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *i
 void timewait_free(struct timewait_sock *tw);
 
 /* reset.c: answers outside any connection */
-/* RFC 9293 3.10.7.1; `auth` holds the keys of whoever it was for */
-void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct tcp_auth *auth);
-/* A bare segment for a request_sock or a timewait_sock, signed if a key of `auth` is its peer's. */
+/* RFC 9293 3.10.7.1; c is whom it was for (it knows the keys), NULL nobody */
+void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct sock_common *c);
+/* A bare segment of a request_sock or a timewait_sock, signed as it must be. */
 void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
-		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl,
-		   const struct tcp_auth *auth);
+		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl);
 /* RFC 5961 7: false when the per-second or per-socket limit says no. */
 bool tcp_challenge_allowed(struct stack *st);
 bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter);
@@ -532,20 +534,23 @@ bool ip_sk_accepts_pmtu(const struct tcp_sock *sk);  /* it adapts to what ICMP s
 /* sockopt.c: what a listener's options mean for its child */
 void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
 
-/* auth.c: signed segments; auth may be NULL wherever it is an argument. */
-void tcp_auth_free(struct tcp_auth *auth);
-enum tcp_auth_kind tcp_auth_with(const struct tcp_auth *auth, const struct ip_addr *peer);
-uint32_t tcp_auth_option_bytes(const struct tcp_auth *auth, const struct ip_addr *peer);
-int tcp_auth_inherit(struct tcp_sock *child, const struct tcp_sock *listener); /* -ENOMEM */
+/* auth.c: signed segments */
+void tcp_auth_free(struct tcp_auth *auth);	 /* NULL allowed */
+bool tcp_auth_is_md5(const struct tcp_sock *sk); /* are its peer's segments signed that way? */
+uint32_t tcp_auth_option_bytes(const struct tcp_sock *sk); /* in each of its segments */
+/* Which keys are the connection's, once the peer is known. -EKEYREJECTED */
+int tcp_auth_connect(struct tcp_sock *sk);
+int tcp_auth_inherit(struct tcp_sock *child, const struct request_sock *req); /* or so, -ENOMEM */
 struct tcp_auth *tcp_auth_for_timewait(const struct tcp_sock *sk);
-const struct tcp_auth *tcp_auth_of_lost(struct stack *st, const struct tcp_segment *seg);
-bool tcp_auth_check_slow(struct stack *st, const struct tcp_auth *auth,
-			 const struct tcp_segment *seg);
-/* Is the segment signed as the keys want it? False: it must be dropped (and is counted). */
-static inline bool tcp_auth_check(struct stack *st, const struct tcp_auth *auth,
-				  const struct tcp_segment *seg)
+const struct sock_common *tcp_auth_of_lost(struct stack *st, const struct tcp_segment *seg);
+bool tcp_ao_ignores_icmp(struct stack *st, const struct sock_common *c, uint8_t type, uint8_t code);
+bool tcp_auth_check_slow(struct stack *st, struct sock_common *c, const struct tcp_segment *seg);
+/* Is a segment for c, whose keys these are, signed as they want it? False: it must be dropped (and
+ * is counted). */
+static inline bool tcp_auth_check(struct stack *st, struct sock_common *c,
+				  const struct tcp_auth *auth, const struct tcp_segment *seg)
 {
-	return (!auth && seg->opt.auth == AUTH_NONE) || tcp_auth_check_slow(st, auth, seg);
+	return (!auth && seg->opt.auth == AUTH_NONE) || tcp_auth_check_slow(st, c, seg);
 }
 
 /* minisocks.c: the child of a request_sock in SYN_RECV, not hashed yet; NULL: no memory */

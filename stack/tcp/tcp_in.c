@@ -14,14 +14,14 @@
 
 static void to_nobody(struct stack *st, struct tcp_segment *seg)
 {
-	const struct tcp_auth *auth = NULL;
+	const struct sock_common *c = NULL;
 	stack_count_drop(st, NULL, DROP_NO_SOCKET);
 	if (seg->opt.auth != AUTH_NONE) {
-		auth = tcp_auth_of_lost(st, seg);
-		if (!auth) /* unsigned it would not be believed */
+		c = tcp_auth_of_lost(st, seg);
+		if (!c) /* unsigned it would not be believed */
 			return;
 	}
-	tcp_reset_reply(st, seg, auth);
+	tcp_reset_reply(st, seg, c);
 }
 
 /* A new connection's SYN may take the place of the old one (RFC 6191), if somebody still listens.
@@ -31,7 +31,7 @@ static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_s
 	uint32_t isn;
 	/* A new connection's SYN may be under a new key: the listener's. */
 	bool syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-	if (tw->auth && !syn && !tcp_auth_check(st, tw->auth, seg))
+	if (tw->auth && !syn && !tcp_auth_check(st, &tw->c, tw->auth, seg))
 		return;
 	if (!timewait_rcv(tw, seg, &isn))
 		return;
@@ -40,7 +40,7 @@ static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_s
 		timewait_send_ack(tw);
 		return;
 	}
-	if (!tcp_auth_check(st, listener->auth, seg))
+	if (!tcp_auth_check(st, &listener->c, listener->auth, seg))
 		return;
 	timewait_free(tw);
 	listen_rcv_reopen(listener, seg, isn);
@@ -48,19 +48,20 @@ static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_s
 
 static void to_listener(struct tcp_sock *listener, struct tcp_segment *seg)
 {
-	if (tcp_auth_check(listener->stack, listener->auth, seg))
+	if (tcp_auth_check(listener->stack, &listener->c, listener->auth, seg))
 		listen_rcv(listener, seg);
 }
 
 static void to_request(struct request_sock *req, struct tcp_segment *seg)
 {
-	if (tcp_auth_check(req->listener->stack, req->listener->auth, seg))
+	const struct tcp_sock *listener = req->listener;
+	if (tcp_auth_check(listener->stack, &req->c, listener->auth, seg))
 		request_rcv(req, seg);
 }
 
 static void to_connection(struct tcp_sock *sk, struct tcp_segment *seg)
 {
-	if (tcp_auth_check(sk->stack, sk->auth, seg))
+	if (tcp_auth_check(sk->stack, &sk->c, sk->auth, seg))
 		tcp_rcv(sk, seg);
 }
 
@@ -123,6 +124,8 @@ void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct 
 	struct sock_common *c = r.failed ? NULL : ehash_lookup(st, local, lport, remote, rport);
 	if (!c)
 		snmp_inc(st, IcmpInErrors);
+	else if (tcp_ao_ignores_icmp(st, c, type, code))
+		return;
 	else if (c->kind == SOCK_KIND_TCP)
 		tcp_sock_icmp_error(container_of(c, struct tcp_sock, c), seq, type, code, mtu);
 	else if (c->kind == SOCK_KIND_REQUEST)

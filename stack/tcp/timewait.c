@@ -123,7 +123,7 @@ void timewait_send_ack(struct timewait_sock *tw)
 				  .tsval = tcp_ts_clock_ms(st->now_us) + tw->ts_off,
 				  .tsecr = tw->ts_recent};
 	tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_ACK,
-		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), &opt, tw->tos, 0, tw->auth);
+		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), &opt, tw->tos, 0);
 }
 
 static void ack_limited(struct timewait_sock *tw, const struct tcp_segment *seg, enum snmp skipped)
@@ -134,7 +134,7 @@ static void ack_limited(struct timewait_sock *tw, const struct tcp_segment *seg,
 
 static void reset(struct timewait_sock *tw, const struct tcp_segment *seg)
 {
-	tcp_reset_reply(tw->stack, seg, tw->auth);
+	tcp_reset_reply(tw->stack, seg, &tw->c);
 	timewait_free(tw);
 }
 

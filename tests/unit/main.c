@@ -8,6 +8,8 @@
 /* One a line, so that additions meet without conflict. */
 /* clang-format off */
 static Suite *(*const suites[])(void) = {
+	ao_keys_suite,
+	ao_suite,
 	base_suite,
 	bind_suite,
 	cc_suite,

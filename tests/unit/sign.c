@@ -37,6 +37,62 @@ void sign_md5(uint8_t mac[SIGN_MD5_BYTES], uint32_t src, uint32_t dst, const uin
 	ck_assert_int_eq(EVP_Digest(text, n, mac, NULL, EVP_md5(), NULL), 1);
 }
 
+/* --- RFC 5925 ------------------------------------------------------------------------------- */
+
+static size_t mac_of(uint8_t to[SIGN_AO_MAX_BYTES], const char *alg, const void *key,
+		     size_t key_len, const uint8_t *text, size_t len)
+{
+	size_t size = 0;
+	const char *name = strncmp(alg, "AES", 3) == 0 ? "CMAC" : "HMAC";
+	ck_assert_ptr_nonnull(EVP_Q_mac(NULL, name, NULL, alg, NULL, key, key_len, text, len, to,
+					SIGN_AO_MAX_BYTES, &size));
+	return size;
+}
+
+size_t sign_ao_traffic_key(uint8_t to[SIGN_AO_MAX_BYTES], const struct sign_ao *ao, uint32_t src,
+			   uint32_t dst, uint16_t sport, uint16_t dport, uint32_t src_isn,
+			   uint32_t dst_isn)
+{
+	static const uint8_t zero[16];
+	uint8_t text[29] = "\1TCP-AO", master[SIGN_AO_MAX_BYTES];
+	bool cmac = strncmp(ao->alg, "AES", 3) == 0;
+	unsigned bits = strcmp(ao->alg, "SHA256") == 0 ? 256 : cmac ? 128 : 160;
+	uint8_t *p = put_be32(put_be32(text + 7, src), dst);
+	p = put_be16(put_be16(p, sport), dport);
+	p = put_be32(put_be32(p, src_isn), dst_isn);
+	put_be16(p, (uint16_t)bits);
+	if (!cmac || strlen(ao->master) == 16)
+		return mac_of(to, ao->alg, ao->master, strlen(ao->master), text, sizeof(text));
+	mac_of(master, ao->alg, zero, sizeof(zero), (const uint8_t *)ao->master,
+	       strlen(ao->master));
+	return mac_of(to, ao->alg, master, 16, text, sizeof(text));
+}
+
+void sign_ao(uint8_t *mac, const struct sign_ao *ao, uint32_t src, uint32_t dst, const uint8_t *tcp,
+	     size_t len, uint32_t src_isn, uint32_t dst_isn, uint32_t sne)
+{
+	static uint8_t text[16 + TCP_HEADER + 40 + 70000];
+	uint8_t key[SIGN_AO_MAX_BYTES], out[SIGN_AO_MAX_BYTES];
+	size_t head = header_bytes(tcp), body_len = 0;
+	const uint8_t *body = sign_find_option(tcp, len, 29, &body_len);
+	size_t key_len = sign_ao_traffic_key(key, ao, src, dst, (uint16_t)(tcp[0] << 8 | tcp[1]),
+					     (uint16_t)(tcp[2] << 8 | tcp[3]), src_isn, dst_isn);
+	put_be32(text, sne);
+	size_t n = 4 + pseudo_header(text + 4, src, dst, len), at = n;
+	ck_assert_ptr_nonnull(body);
+	memcpy(text + n, tcp, head);
+	memset(text + n + 16, 0, 2);
+	memset(text + n + (body + 2 - tcp), 0, body_len - 2);
+	n += head;
+	if (ao->exclude_options) {
+		memmove(text + at + TCP_HEADER, text + at + (body - 2 - tcp), body_len + 2);
+		n = at + TCP_HEADER + body_len + 2;
+	}
+	memcpy(text + n, tcp + head, len - head);
+	mac_of(out, ao->alg, key, key_len, text, n + len - head);
+	memcpy(mac, out, ao->mac_len);
+}
+
 const uint8_t *sign_find_option(const uint8_t *tcp, size_t len, uint8_t kind, size_t *body_len)
 {
 	size_t head = header_bytes(tcp);

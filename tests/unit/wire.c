@@ -7,13 +7,13 @@
 
 #include "stack/base/bytes.h"
 #include "stack/base/checksum.h"
-#include "tests/unit/sign.h"
 
 #define PEER_ISS 0xfffff000u /* near the wrap: sequence arithmetic is modulo 2^32 */
 #define LINE_MAX_BYTES 512
 #define PAYLOAD_MAX_BYTES 66000
 #define FLAGS "FSRP.UEW"
 #define OPT_MD5 19
+#define OPT_AO 29
 
 static int the_user;
 
@@ -31,7 +31,7 @@ struct script {
 	uint8_t flags;
 	bool has_ack, has_win, has_urg;
 	bool any_tsval, any_tsecr, any_cookie;
-	bool no_ts, no_sack, no_mss, no_wscale, no_sackok, no_md5, no_fo;
+	bool no_ts, no_sack, no_mss, no_wscale, no_sackok, no_md5, no_fo, no_ao, bad_ao;
 	char md5_key[81];
 	struct tcp_options opt;
 	char line[LINE_MAX_BYTES];
@@ -100,6 +100,10 @@ static void parse_option(struct script *s, const char *word)
 		s->no_md5 = false;
 	} else if (strcmp(word, "no-md5") == 0) {
 		s->no_md5 = true;
+	} else if (strcmp(word, "no-ao") == 0) {
+		s->no_ao = true;
+	} else if (strcmp(word, "bad-ao") == 0) {
+		s->bad_ao = true;
 	} else if (strcmp(word, "no-ts") == 0) {
 		s->no_ts = true;
 	} else if (strcmp(word, "no-sack") == 0) {
@@ -219,6 +223,39 @@ static const char *md5_key_of(const struct wire *w, const struct script *s)
 	return s->md5_key[0] ? s->md5_key : w->at->md5_key;
 }
 
+static uint8_t *put_ao(uint8_t *p, const struct sign_ao *ao)
+{
+	uint8_t *start = p;
+	p = put_u8(put_u8(p, OPT_AO), (uint8_t)(4 + ao->mac_len));
+	p = put_u8(put_u8(p, ao->keyid), ao->rnext);
+	memset(p, 0, ao->mac_len);
+	p += ao->mac_len;
+	while ((p - start) % 4)
+		p = put_u8(p, 1);
+	return p;
+}
+
+/* How often the sequence numbers have wrapped (RFC 5925 6.2). */
+static uint32_t sne_of(uint32_t isn, uint32_t relative)
+{
+	return (uint32_t)(((uint64_t)isn + relative) >> 32);
+}
+
+static bool is_first_syn(uint8_t flags)
+{
+	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static void sign_in(const struct wire_flow *flow, const struct sign_ao *ao, const struct script *s,
+		    uint8_t *tcp, size_t len)
+{
+	uint8_t *mac = tcp + TCP_HDR_BYTES + 4;
+	sign_ao(mac, ao, PEER_V4, HOST_V4, tcp, len, flow->peer_iss,
+		is_first_syn(s->flags) ? 0 : flow->iss, sne_of(flow->peer_iss, s->seq));
+	if (s->bad_ao)
+		mac[0] ^= 1;
+}
+
 static void put_in(struct wire *w, struct script *s)
 {
 	static uint8_t frame[PAYLOAD_MAX_BYTES + 200], tcp[PAYLOAD_MAX_BYTES + 100];
@@ -229,6 +266,9 @@ static void put_in(struct wire *w, struct script *s)
 	uint8_t *p = tcp + TCP_HDR_BYTES;
 	if (key)
 		p = put_bytes(put_be32(p, 0x01011312), tcp, SIGN_MD5_BYTES);
+	const struct sign_ao *ao = s->no_ao ? NULL : flow->ao;
+	if (ao)
+		p = put_ao(p, ao);
 	p = put_options(w, p, &s->opt);
 	size_t hdr_len = (size_t)(p - tcp), len = hdr_len + s->len;
 	put_be16(put_be16(tcp, flow->peer_port), flow->port);
@@ -240,6 +280,8 @@ static void put_in(struct wire *w, struct script *s)
 		p[i] = pattern(s->seq + (s->flags & TCP_SYN ? 1 : 0) + i);
 	if (key)
 		sign_md5(tcp + TCP_HDR_BYTES + 4, PEER_V4, HOST_V4, tcp, len, key);
+	if (ao)
+		sign_in(flow, ao, s, tcp, len);
 	uint32_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP_, (uint32_t)len);
 	put_be16(tcp + 16, csum_finish(csum_partial(tcp, len, sum)));
 	struct ipv4_spec spec = {.proto = IPPROTO_TCP_, .tos = w->tos, .frag = IPV4_DF};
@@ -497,6 +539,26 @@ static void check_md5(const struct wire *w, const struct script *s, const struct
 	ck_assert_mem_eq(option, mac, sizeof(mac));
 }
 
+/* The stack's KeyID is what the peer asked for, and it asks for what the peer uses. */
+static void check_ao(const struct wire *w, const struct script *s, const struct wire_segment *got)
+{
+	uint8_t mac[SIGN_AO_MAX_BYTES];
+	size_t len = 0;
+	const struct sign_ao *ao = w->at->ao;
+	const uint8_t *option = sign_find_option(got->tcp, got->tcp_len, OPT_AO, &len);
+	if (!ao || s->no_ao) {
+		ck_assert_msg(!option, "signed, expected '%s'", s->line);
+		return;
+	}
+	ck_assert_msg(option != NULL, "not signed, expected '%s'", s->line);
+	ck_assert_uint_eq(len, 2u + ao->mac_len);
+	ck_assert_uint_eq(option[0], ao->rnext);
+	ck_assert_uint_eq(option[1], ao->keyid);
+	sign_ao(mac, ao, HOST_V4, PEER_V4, got->tcp, got->tcp_len, w->at->iss,
+		is_first_syn(got->flags) ? 0 : w->at->peer_iss, sne_of(w->at->iss, got->seq));
+	ck_assert_mem_eq(option + 2, mac, ao->mac_len);
+}
+
 void wire_out(struct wire *w, const char *fmt, ...)
 {
 	struct script s;
@@ -511,6 +573,7 @@ void wire_out(struct wire *w, const char *fmt, ...)
 	ck_assert_msg(same(w, &s, &got), "sent '%s' (port %u to %u), expected '%s'", line,
 		      got.sport, got.dport, s.line);
 	check_md5(w, &s, &got);
+	check_ao(w, &s, &got);
 	for (uint32_t i = 0; i < got.len; i++)
 		ck_assert_uint_eq(got.payload[i],
 				  pattern(got.seq + (got.flags & TCP_SYN ? 1 : 0) + i));

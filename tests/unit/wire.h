@@ -21,6 +21,8 @@
  * "md5 KEY" signs what comes in and judges what has been sent (RFC 2385); where the flow has a
  * key of its own (md5_key) every segment is under it, unless it says "no-md5" or another.
  *
+ * A flow with an `ao` is signed by TCP-AO (RFC 5925): "no-ao" is not, "bad-ao" is wrong.
+ *
  * When a connection has timestamps (the SYN carried them) and wire_in() does not say "ts", it
  * adds a current one, echoing the last TSval the stack sent.
  */
@@ -30,6 +32,7 @@
 #include <check.h>
 
 #include "tests/unit/host.h"
+#include "tests/unit/sign.h"
 
 #define WIRE_PORT 8080	    /* the stack's, when it listens */
 #define WIRE_PEER_PORT 4000 /* the peer's */
@@ -56,6 +59,7 @@ struct wire_flow {
 	uint32_t last_tsval;
 	bool ts;
 	const char *md5_key;
+	const struct sign_ao *ao; /* the peer's */
 };
 
 struct wire {
