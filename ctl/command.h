@@ -75,6 +75,7 @@ int cmd_help(const struct ctl *ctl, int argc, char **argv);
 int cmd_link(const struct ctl *ctl, int argc, char **argv);
 int cmd_neigh(const struct ctl *ctl, int argc, char **argv);
 int cmd_nstat(const struct ctl *ctl, int argc, char **argv);
+int cmd_ps(const struct ctl *ctl, int argc, char **argv);
 int cmd_route(const struct ctl *ctl, int argc, char **argv);
 int cmd_rules(const struct ctl *ctl, int argc, char **argv);
 int cmd_ss(const struct ctl *ctl, int argc, char **argv);

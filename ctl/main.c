@@ -28,6 +28,8 @@ const struct ctl_command ctl_commands[] = {
      "the link: offloads, frames and bytes; a bad network on it", cmd_link},
     {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},
     {"status", "status", "the daemon, and how many sockets there are", cmd_status},
+    {"ps", "ps", "by process: sockets on the stack, left to the kernel, and what was refused",
+     cmd_ps},
     {"rules", "rules [show | check [FILE] | test ADDRESS:PORT [bind | connect] [PROGRAM]]",
      "whose a program's traffic is: the stack's or the kernel's", cmd_rules},
     {"doctor", "doctor", "is this host fit for it, and what to do if not", cmd_doctor},

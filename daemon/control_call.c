@@ -18,6 +18,7 @@ const struct control_command control_commands[] = {
     {"neigh", "neigh [show | add ADDRESS lladdr MAC | del ADDRESS | flush]",
      "who on the link has which address (ARP)", control_neigh},
     {"nstat", "nstat", "the SNMP counters, what was dropped and why", control_nstat},
+    {"ps", "ps", "by process: sockets left to the kernel, calls and options refused", control_ps},
     {"route",
      "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]; ROUTE: PREFIX|default "
      "[via ADDRESS] [src ADDRESS] [mtu N] [advmss N] [window N] [initcwnd N] [metric N]",

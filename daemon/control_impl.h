@@ -105,6 +105,7 @@ json_t *control_help(struct control_call *call);
 json_t *control_link(struct control_call *call);
 json_t *control_neigh(struct control_call *call);
 json_t *control_nstat(struct control_call *call);
+json_t *control_ps(struct control_call *call);
 json_t *control_route(struct control_call *call);
 json_t *control_ss(struct control_call *call);
 json_t *control_status(struct control_call *call);

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +51,19 @@ void process_comm(pid_t pid, char comm[16])
 
 	if (n && comm[n - 1] == '\n')
 		comm[n - 1] = '\0';
+}
+
+/* proc(5): the 22nd field of stat; the second is the name, in brackets and of any characters. */
+uint64_t process_began(pid_t pid)
+{
+	char stat[1024];
+
+	if (!read_proc(pid, "stat", stat, sizeof(stat)))
+		return 0;
+	const char *p = strrchr(stat, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p, NULL, 10) : 0;
 }
 
 static bool peer_in_group(int fd, const struct ucred *cred, gid_t group)

@@ -182,6 +182,7 @@ static int start_memory(struct daemon *d)
 {
 	int err = loop_init(&d->loop);
 
+	processes_init(&d->processes);
 	if (!err)
 		err = sockets_init(d);
 	if (!err)
@@ -274,6 +275,7 @@ void daemon_stop(struct daemon *d)
 	link_close(d);
 	tombstones_destroy(&d->tombstones); /* some hold sockets of the stack */
 	tombstones_destroy(&d->ghosts);
+	processes_destroy(&d->processes);
 	if (d->stack)
 		stack_destroy(d->stack);
 	d->stack = NULL;

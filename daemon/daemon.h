@@ -19,6 +19,7 @@
 #include "daemon/link.h"
 #include "daemon/loop.h"
 #include "daemon/privilege.h"
+#include "daemon/processes.h"
 #include "daemon/rpc_server.h"
 #include "daemon/sockets.h"
 #include "daemon/tombstone.h"
@@ -62,6 +63,7 @@ struct daemon {
 	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
 	struct tombstones tombstones; /* last errors of sockets that are gone */
 	struct tombstones ghosts;     /* addresses of those that ended in order, F perhaps open */
+	struct processes processes;   /* what they were denied */
 	struct identity identity;     /* who xtcpd becomes */
 	gid_t socket_gid;	      /* of both sockets' files */
 	struct rpc_server rpc;

@@ -23,8 +23,10 @@
 #include "daemon/kept_options.h"
 #include "daemon/linger.h"
 #include "daemon/log.h"
+#include "daemon/processes.h"
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
+#include "rpc/rules.h"
 
 /* --- F's own connection */
 
@@ -266,16 +268,6 @@ static int do_outq(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	return 0;
 }
 
-static int do_refused(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
-{
-	const struct rpc_request *req = call->req;
-
-	(void)reply;
-	daemon_count(call->d, XtcpdShimRefused);
-	log_debug("%s[%d]: refused: level %d, name %d", xs->comm, xs->pid, req->level, req->name);
-	return 0;
-}
-
 typedef int handler_fn(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply);
 
 static handler_fn *const handlers[RPC_TYPE_MAX] = {
@@ -289,7 +281,6 @@ static handler_fn *const handlers[RPC_TYPE_MAX] = {
     [RPC_UNLISTEN] = do_unlisten,
     [RPC_DISCONNECT] = do_disconnect,
     [RPC_OUTQ] = do_outq,
-    [RPC_REFUSED] = do_refused,
     [RPC_OPTIONS] = do_options,
 };
 
@@ -393,7 +384,6 @@ static int answer_for_the_dead(struct rpc_call *call, struct tombstone *stone,
 	case RPC_DISCONNECT:
 		return hand_over_the_dead(call, stone, reply);
 	case RPC_OUTQ:
-	case RPC_REFUSED:
 		return 0;
 	default:
 		return -ENOTCONN;
@@ -446,6 +436,21 @@ static bool linger(struct rpc_call *call, struct xsocket *xs)
 	return false;
 }
 
+/* An option that the stack does not have. */
+static void note_option(struct rpc_call *call, int error)
+{
+	const char *name = call->req->type == RPC_SETSOCKOPT ? "setsockopt" : "getsockopt";
+	struct process_note note = {.kind = NOTE_REFUSED,
+				    .level = call->req->level,
+				    .name = call->req->name,
+				    .error = error};
+
+	if (call->req->type != RPC_SETSOCKOPT && call->req->type != RPC_GETSOCKOPT)
+		return;
+	memcpy(note.text, name, strlen(name));
+	processes_note(&call->d->processes, &call->cred, &note, call->d->loop.now_us);
+}
+
 static void interface_reply(struct rpc_call *call)
 {
 	const struct stack *st = call->d->stack;
@@ -454,7 +459,7 @@ static void interface_reply(struct rpc_call *call)
 	uint32_t v4;
 	unsigned prefix_len;
 
-	snprintf(link.name, sizeof(link.name), "%s", call->d->config.link_name);
+	snprintf(link.name, sizeof(link.name), "%s", call->d->link.name);
 	memcpy(link.mac, stack_config(st)->mac.b, sizeof(link.mac));
 	while (link.addresses < RPC_INTERFACE_ADDRESSES &&
 	       stack_addr_get(st, link.addresses, &v4, &prefix_len))
@@ -464,12 +469,37 @@ static void interface_reply(struct rpc_call *call)
 	send_reply(call, &reply, 0);
 }
 
+/* The text is a program's own: it is shown on terminals. */
+static void note_told(struct rpc_call *call, enum process_note_kind kind)
+{
+	const struct rpc_request *req = call->req;
+	struct process_note note = {.kind = (uint8_t)kind};
+
+	for (uint32_t i = 0; i < req->value_len && i < sizeof(note.text) - 1; i++)
+		note.text[i] =
+		    (char)(req->value[i] < ' ' || req->value[i] > '~' ? '?' : req->value[i]);
+	if (kind == NOTE_KERNEL) {
+		note.use = req->arg == RULE_BIND ? RULE_BIND : RULE_CONNECT;
+		note.addr = req->addr;
+	} else {
+		note.level = req->level;
+		note.name = req->name;
+		note.error = req->arg;
+	}
+	processes_note(&call->d->processes, &call->cred, &note, call->d->loop.now_us);
+}
+
 /* Requests that are about no socket. */
 static bool run_general(struct rpc_call *call)
 {
 	switch (call->req->type) {
 	case RPC_FELL:
 		daemon_count(call->d, XtcpdShimLeft);
+		note_told(call, NOTE_KERNEL);
+		return true;
+	case RPC_REFUSED:
+		daemon_count(call->d, XtcpdShimRefused);
+		note_told(call, NOTE_REFUSED);
 		return true;
 	case RPC_INTERFACE:
 		interface_reply(call);
@@ -493,6 +523,8 @@ bool rpc_request_run(struct rpc_call *call)
 	if (run_general(call))
 		return false;
 	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
+	if (err == -ENOPROTOOPT || err == -EOPNOTSUPP)
+		note_option(call, -err);
 	send_reply(call, &reply, err);
 	return false;
 }

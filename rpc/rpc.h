@@ -87,7 +87,8 @@ enum rpc_type {
 			when somebody else holds F */
 	RPC_OUTQ,    /* SIOCOUTQ. Reply: arg = bytes written and not acknowledged; asked with arg 1
 			(SIOCOUTQNSD): written and not sent */
-	RPC_REFUSED, /* the shim refused a call with ENOPROTOOPT or the like: for xtcpctl ps */
+	RPC_REFUSED, /* the shim refused a call: value names it, arg is the errno; level, name of an
+			option. For xtcpctl ps. The descriptor is the connection itself. No reply */
 	RPC_OPTIONS, /* the options kept (RPC_FLAG_KEEP), from the arg-th on. Reply: value, a row of
 			struct rpc_option; arg, where to go on, 0 at the end; addr, the local
 			address, port 0 while it has none */

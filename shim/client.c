@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/hint.h"
@@ -17,6 +18,8 @@
 #define PAD_CHUNK 4096
 #define PAD_CHUNKS_MAX 16
 #define BUSY_TRIES 5000 /* a millisecond apart: xtcpd's backlog is full */
+
+#define TOLD_PER_SECOND 32
 
 static const uint8_t zeros[PAD_CHUNK];
 
@@ -265,11 +268,25 @@ bool xtcpd_ask_itself(struct rpc_request *req, struct rpc_reply *reply)
 	return ok;
 }
 
+/* A second's number, and how many were told in it. */
+static bool may_tell(void)
+{
+	static _Atomic uint64_t last;
+	struct timespec now = {0};
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	uint64_t second = (uint64_t)now.tv_sec << 16, seen = atomic_load(&last);
+	uint64_t next = seen >> 16 == second >> 16 ? seen + 1 : second + 1;
+	return (next & 0xffff) <= TOLD_PER_SECOND &&
+	       atomic_compare_exchange_strong(&last, &seen, next);
+}
+
 /* The connection is its own descriptor: what is told is about who tells it. */
 void xtcpd_tell(struct rpc_request *req)
 {
 	struct sockaddr_un un;
 	int saved = errno;
+	if (!may_tell())
+		return;
 	int q = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (q >= 0 && (real.connect(q, (struct sockaddr *)&un, path_address(&un)) == 0 ||
 		       real.connect(q, (struct sockaddr *)&un, abstract_address(&un)) == 0))
@@ -291,6 +308,19 @@ bool xtcpd_hand_over(int fd, int fresh, struct rpc_reply *reply)
 	real.close(q);
 	errno = saved;
 	return ok && !reply->error;
+}
+
+void tell_refused(unsigned what, const char *call, int err)
+{
+	static _Atomic uint32_t told;
+	struct rpc_request req;
+	if (atomic_fetch_or(&told, 1u << what) & 1u << what)
+		return;
+	rpc_init(&req, RPC_REFUSED);
+	req.arg = err;
+	req.value_len = (uint32_t)strlen(call);
+	memcpy(req.value, call, req.value_len);
+	xtcpd_tell(&req);
 }
 
 int xtcpd_take_error(int fd)

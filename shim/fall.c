@@ -6,8 +6,8 @@
  * When the rule says "kernel", a TCP socket of the kernel takes F's place under the same numbers: in
  * every descriptor and every epoll set of this process that has F (fall_places.c), with its flags,
  * its owner for signals, and the options set so far. Those the kernel keeps for F are read from F;
- * the others xtcpd has noted, as asked to by RPC_FLAG_KEEP. One that was bound on the stack stays
- * there.
+ * the others xtcpd has noted, as asked to by RPC_FLAG_KEEP. One that was bound on the stack, or
+ * tried to connect there, stays there.
  */
 #include "shim/fall.h"
 
@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shim/hint.h"
 #include "shim/shim.h"
 
 /* --- options */
@@ -109,8 +110,12 @@ static bool replace(int fd, int fresh)
 {
 	struct fall_places places;
 
-	return copy_natives(fd, fresh) && copy_flags(fd, fresh) && places_find(&places, fd) &&
-	       places_replace(&places, fresh);
+	if (!copy_natives(fd, fresh) || !copy_flags(fd, fresh) || !places_find(&places, fd) ||
+	    !places_replace(&places, fresh))
+		return false;
+	for (unsigned i = 0; i < places.fds; i++)
+		hint_set(places.fd[i], 0);
+	return true;
 }
 
 /* For xtcpctl ps: who has what at the kernel, and by which rule. Nobody waits for it. */
@@ -130,7 +135,7 @@ bool f_falls(int fd, enum rule_use use, const struct sockaddr_in *addr, int *rc)
 {
 	const struct rule *rule = rule_to_leave(use, addr);
 
-	if (!rule)
+	if (!rule || f_decided(fd))
 		return false;
 	*rc = -1;
 	int fresh = real.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -22,6 +22,7 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 #define WORD_ERROR_SHIFT 8
 #define WORD_ERROR (0xffull << WORD_ERROR_SHIFT)
 #define WORD_READ_SHUT 0x10000ull
+#define WORD_DECIDED 0x20000ull
 
 static bool is_marked(const struct sockaddr_un *un, socklen_t len)
 {
@@ -126,6 +127,16 @@ void f_set_read_shut(int fd)
 bool f_read_shut(int fd)
 {
 	return word_of(fd) & WORD_READ_SHUT;
+}
+
+void f_set_decided(int fd)
+{
+	set_word(fd, word_of(fd) | WORD_DECIDED);
+}
+
+bool f_decided(int fd)
+{
+	return word_of(fd) & WORD_DECIDED;
 }
 
 int f_take_native_error(int fd)

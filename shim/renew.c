@@ -56,6 +56,7 @@ static int take_over(int fd, int fresh)
 
 static void tell(int fd, int err)
 {
+	f_set_decided(fd);
 	if (err)
 		f_set_pending(fd, err);
 	hint_set(fd, err || f_attached(fd) ? HINT_OURS | HINT_ASK : HINT_OURS);

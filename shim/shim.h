@@ -87,6 +87,9 @@ int f_take_pending(int fd);
 /* shutdown(SHUT_RD) of a socket that was not connected: reading finds the end. */
 void f_set_read_shut(int fd);
 bool f_read_shut(int fd);
+/* It has been used on the stack already, so no rule leaves it to the kernel any more. */
+void f_set_decided(int fd);
+bool f_decided(int fd);
 short f_poll(int fd, short events, int timeout_ms); /* revents; -1 with errno */
 bool f_hungup(int fd);
 /* A new, unattached F; -1 with errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
@@ -123,6 +126,8 @@ bool xtcpd_answer(int q, struct rpc_reply *reply);
 bool xtcpd_ask_itself(struct rpc_request *req, struct rpc_reply *reply);
 /* Tells xtcpd something about this process, if that can be done at once. Keeps errno. */
 void xtcpd_tell(struct rpc_request *req);
+/* ... that a call was refused: told once in a process for each `what` (0 to 31). */
+void tell_refused(unsigned what, const char *call, int err);
 /* The socket's error, which this clears (SO_ERROR); 0 if there is none. */
 int xtcpd_take_error(int fd);
 

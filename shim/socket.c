@@ -16,6 +16,12 @@ static int kernel_socket(int domain, int type, int protocol)
 	return fd;
 }
 
+static int refuse(unsigned what, const char *call, int err)
+{
+	tell_refused(what, call, err);
+	return fail(err);
+}
+
 EXPORT int socket(int domain, int type, int protocol)
 {
 	bool stream = (type & TYPE_MASK) == SOCK_STREAM;
@@ -25,11 +31,11 @@ EXPORT int socket(int domain, int type, int protocol)
 	/* There is no IPv6 here yet: so that programs fall back to IPv4. */
 	if (domain == AF_INET6 && stream && (protocol == 0 || protocol == IPPROTO_TCP) &&
 	    !fallback_to_kernel)
-		return fail(EAFNOSUPPORT);
+		return refuse(0, "socket(AF_INET6)", EAFNOSUPPORT);
 	if (domain != AF_INET || !stream)
 		return kernel_socket(domain, type, protocol);
 	if (protocol == IPPROTO_MPTCP) /* would be TCP past the private stack */
-		return fail(EPROTONOSUPPORT);
+		return refuse(1, "socket(IPPROTO_MPTCP)", EPROTONOSUPPORT);
 	if ((protocol != 0 && protocol != IPPROTO_TCP) || flags & ~FLAGS)
 		return kernel_socket(domain, type, protocol);
 	if (!rules_usable())

@@ -68,6 +68,11 @@ def bound_stays():
         s.settimeout(10)
         fails("nobody there", errno.ECONNREFUSED, s.connect, (KERNEL, 5003))
         expect("bound on the stack", is_kernels(s), False)
+    with socket.socket() as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        fails("nobody there", errno.ECONNREFUSED, s.connect, (STACK, 4999))
+        fails("nobody there either", errno.ECONNREFUSED, s.connect, (KERNEL, 5003))
+        expect("tried on the stack", is_kernels(s), False)
 
 
 OPTIONS = (

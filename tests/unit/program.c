@@ -47,6 +47,7 @@ void program_setup(void)
 	ck_assert_int_eq(sockets_init(&d), 0);
 	ck_assert_int_eq(tombstones_init(&d.tombstones, 64), 0);
 	ck_assert_int_eq(tombstones_init(&d.ghosts, 64), 0);
+	processes_init(&d.processes);
 	d.stack = stack_create(&config, &ops, &d, d.loop.now_us);
 	ck_assert_ptr_nonnull(d.stack);
 	ck_assert_int_eq(stack_addr_add(d.stack, 10u << 24 | 2, 24), 0);

@@ -41,6 +41,7 @@ Suite *cc_suite(void);
 Suite *fastopen_server_suite(void);
 Suite *sysctl_suite(void);
 Suite *rules_suite(void);
+Suite *processes_suite(void);
 Suite *tunables_suite(void);
 Suite *control_suite(void);
 Suite *impair_suite(void);
