@@ -61,9 +61,13 @@ int loop_modify(struct loop *loop, struct loop_source *src, uint32_t events)
 
 void loop_remove(struct loop *loop, struct loop_source *src)
 {
-	if (src->fd < 0)
-		return;
-	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
+	if (src->fd >= 0)
+		epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
+	loop_forget(loop, src);
+}
+
+void loop_forget(struct loop *loop, struct loop_source *src)
+{
 	for (int i = loop->batch_pos; i < loop->batch_len; i++)
 		if (loop->batch[i].data.ptr == src)
 			loop->batch[i].data.ptr = NULL;

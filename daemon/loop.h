@@ -47,6 +47,8 @@ int loop_add(struct loop *loop, struct loop_source *src, int fd, uint32_t events
 int loop_modify(struct loop *loop, struct loop_source *src, uint32_t events);
 /* Takes src out; closing the descriptor is the caller's. Safe to repeat. */
 void loop_remove(struct loop *loop, struct loop_source *src);
+/* The same for a descriptor nobody else holds and which is closed now: epoll then forgets it. */
+void loop_forget(struct loop *loop, struct loop_source *src);
 
 /* Sleeps until something is ready, a signal arrives or deadline_us (0: do not sleep; TIMER_NEVER:
  * no limit) has passed; then updates now_us. */

@@ -8,9 +8,10 @@
  *     wait; TCP_EVENT_WRITABLE resumes.
  *   - To the program: the spans of the stack's receive queue are written to E by one sendmsg().
  *     E full: the bytes stay in the receive queue, whose window closes; EPOLLOUT resumes.
- *   - E is watched edge-triggered, so it is read until it says EAGAIN. A read that gives less than
- *     was asked for is not taken as the end: AF_UNIX ends a read where the sender's credentials
- *     change. The next try is in the next round, after the segments have left.
+ *   - E is watched edge-triggered. A read that gives less than was asked for has emptied it, and
+ *     what comes later is a new edge; unless the read stopped at an urgent byte or at descriptors
+ *     somebody sent along, or E has said that its end is near. Then the next try is in the next
+ *     round, after the segments have left.
  *   - Every call does a bounded amount; what is left keeps its work bit.
  */
 #include "daemon/pump.h"
@@ -129,7 +130,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	xs->bulk = (size_t)got == asked;
 	if (xs->bulk && *budget > 0)
 		return true;
-	xsocket_want(xs, WORK_COLLECT);
+	if (xs->bulk || xs->ending || urgent || xs->urgent || msg.msg_flags & MSG_CTRUNC)
+		xsocket_want(xs, WORK_COLLECT);
 	return false;
 }
 
@@ -153,7 +155,10 @@ void pump_collect(struct xsocket *xs)
 static void deliver_error(struct xsocket *xs, int err)
 {
 	if (err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM) {
-		xsocket_block(xs);
+		if (err == EAGAIN && xsocket_widen(xs))
+			xsocket_want(xs, WORK_DELIVER);
+		else
+			xsocket_block(xs);
 		return;
 	}
 	/* EPIPE. RFC 1122 4.2.2.13: bytes for a program that is gone are answered with a RST, which
@@ -189,6 +194,8 @@ static bool deliver_once(struct xsocket *xs, size_t *budget)
 	}
 	tcp_recv_done(xs->sk, (size_t)sent);
 	if ((size_t)sent < len) {
+		if (xsocket_widen(xs))
+			return true;
 		xsocket_block(xs);
 		return false;
 	}

@@ -68,6 +68,8 @@ static void xsocket_ready(struct loop_source *src, uint32_t events)
 
 	if (events & EPOLLPRI)
 		xs->urgent = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		xs->ending = true;
 	if (events & (EPOLLHUP | EPOLLERR))
 		xsocket_note_hangup(xs);
 	if (events & ~(uint32_t)EPOLLOUT)
@@ -87,12 +89,22 @@ void xsocket_block(struct xsocket *xs)
 	loop_modify(&xs->d->loop, &xs->source, E_EVENTS | EPOLLOUT);
 }
 
-/* E holds bytes of its own sending until the program reads them, and takes MSG_OOB in line. */
+/* What E sends it holds until the program reads it. Few connections ever need more room. */
+bool xsocket_widen(struct xsocket *xs)
+{
+	int sndbuf = E_SNDBUF_BYTES;
+
+	if (xs->roomy)
+		return false;
+	xs->roomy = true;
+	return setsockopt(xs->source.fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)) == 0;
+}
+
+/* E takes MSG_OOB in line. */
 static void prepare_end(int fd)
 {
-	int sndbuf = E_SNDBUF_BYTES, on = 1;
+	int on = 1;
 
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 }
 
@@ -168,7 +180,7 @@ static void xsocket_end(struct xsocket *xs)
 	if (xs->state == XS_LISTENING)
 		accept_listener_died(xs);
 	list_del(&xs->accept.starved_node);
-	loop_remove(&d->loop, &xs->source);
+	loop_forget(&d->loop, &xs->source);
 	if (fd >= 0)
 		close(fd);
 	sockets_remove(d, xs);

@@ -72,6 +72,8 @@ struct xsocket {
 	bool urgent : 1;     /* F has sent MSG_OOB that is not collected yet */
 	bool rx_blocked : 1; /* E is full: waits for EPOLLOUT */
 	bool bulk : 1;	     /* the last read filled what it was given */
+	bool ending : 1;     /* E says that its end is near: behind what is to be read */
+	bool roomy : 1;	     /* E's send buffer is as large as it may be */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
 	bool failed : 1;     /* the connection is dead; what was received is still delivered */
 	int error;	     /* ... and why */
@@ -115,6 +117,7 @@ void xsocket_reset(struct xsocket *xs);
 void xsocket_hangup(struct xsocket *xs, bool unread);
 void xsocket_note_hangup(struct xsocket *xs);
 void xsocket_block(struct xsocket *xs); /* E is full: EPOLLOUT resumes */
+bool xsocket_widen(struct xsocket *xs); /* E is full: it may hold more now. False: no */
 bool fd_hungup(int fd);
 int fd_error(int fd); /* SO_ERROR, cleared by reading */
 
