@@ -142,6 +142,21 @@ static json_t *parse(const struct ctl *ctl, const char *text, size_t len, int *s
 	return NULL;
 }
 
+int ctl_connect(const struct ctl *ctl, const char *line)
+{
+	struct timeval none = {.tv_sec = 0};
+	int fd = connect_to(ctl->path);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+	if (send_all(fd, line, strlen(line)) && send_all(fd, "\n", 1))
+		return fd;
+	fprintf(stderr, "xtcpctl: xtcpd at %s: %s\n", ctl->path, strerror(errno));
+	close(fd);
+	return -1;
+}
+
 json_t *ctl_ask(const struct ctl *ctl, const char *line, int *status)
 {
 	int fd = connect_to(ctl->path);

@@ -38,6 +38,16 @@ json_t *ctl_ask(const struct ctl *ctl, const char *line, int *status);
 /* The same, then `render` or, with --json, the document itself. An exit status. */
 int ctl_show(const struct ctl *ctl, const char *line, void (*render)(const json_t *doc));
 void ctl_print_json(const json_t *doc);
+/* Sends `line`, for an answer that is a stream: the descriptor, -1 with the message printed. */
+int ctl_connect(const struct ctl *ctl, const char *line);
+
+/* --- stream.c: an answer that goes on until we are interrupted, or it ends. An exit status. */
+struct ctl_stream {
+	int fd;	    /* from ctl_connect(); closed at the end */
+	int out;    /* where it goes */
+	bool lines; /* text, whose last line is a document; else pcapng */
+};
+int stream_copy(const struct ctl_stream *s);
 
 /* --- line.c: a request, word by word */
 struct ctl_line {
@@ -71,6 +81,7 @@ void columns_print(const struct columns *c);
 /* --- the commands */
 int cmd_addr(const struct ctl *ctl, int argc, char **argv);
 int cmd_doctor(const struct ctl *ctl, int argc, char **argv);
+int cmd_capture(const struct ctl *ctl, int argc, char **argv);
 int cmd_help(const struct ctl *ctl, int argc, char **argv);
 int cmd_link(const struct ctl *ctl, int argc, char **argv);
 int cmd_neigh(const struct ctl *ctl, int argc, char **argv);
@@ -81,5 +92,6 @@ int cmd_rules(const struct ctl *ctl, int argc, char **argv);
 int cmd_ss(const struct ctl *ctl, int argc, char **argv);
 int cmd_status(const struct ctl *ctl, int argc, char **argv);
 int cmd_sysctl(const struct ctl *ctl, int argc, char **argv);
+int cmd_trace(const struct ctl *ctl, int argc, char **argv);
 
 #endif

@@ -27,6 +27,11 @@ const struct ctl_command ctl_commands[] = {
      "seed=7",
      "the link: offloads, frames and bytes; a bad network on it", cmd_link},
     {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},
+    {"capture",
+     "capture [-w FILE | -] [-c COUNT] [-s BYTES] [FILTER]\n    FILTER: host ADDRESS, port N, tcp, "
+     "icmp, arp, drop, comment, joined by and",
+     "frames in and out, with what the stack said about them", cmd_capture},
+    {"trace", "trace [ADDRESS][:PORT]", "what happens to connections, in words", cmd_trace},
     {"status", "status", "the daemon, and how many sockets there are", cmd_status},
     {"ps", "ps", "by process: sockets on the stack, left to the kernel, and what was refused",
      cmd_ps},

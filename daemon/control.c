@@ -87,7 +87,7 @@ static void client_moved(struct control_client *c)
 
 /* --- steps: each returns what the client needs next */
 
-enum step { STEP_AGAIN, STEP_WAIT_INPUT, STEP_WAIT_OUTPUT, STEP_CLOSE };
+enum step { STEP_AGAIN, STEP_WAIT_INPUT, STEP_WAIT_OUTPUT, STEP_WAIT_STREAM, STEP_CLOSE };
 
 static enum step step_write(struct control_client *c)
 {
@@ -107,10 +107,29 @@ static enum step step_write(struct control_client *c)
 static enum step step_stream(struct control_client *c)
 {
 	if (!c->stream->next(c->stream, &c->out)) {
+		c->closing |= c->stream->stop != NULL; /* its end is known by the end of all */
 		c->stream->free(c->stream);
 		c->stream = NULL;
+	} else if (c->out.len == 0 && !c->out.failed) {
+		return STEP_WAIT_STREAM;
 	}
 	return c->out.failed ? STEP_CLOSE : STEP_AGAIN; /* half a document helps nobody */
+}
+
+/* The client says no more: a stream that would go on for ever ends. */
+static void stop_stream(struct control_client *c)
+{
+	c->eof = true;
+	c->stream->stop(c->stream);
+}
+
+void control_stream_wake(struct control_stream *s)
+{
+	struct control_client *c = s->client;
+
+	if (c)
+		loop_modify(&c->control->d->loop, &c->source,
+			    EPOLLOUT | (c->source.events & EPOLLRDHUP));
 }
 
 /* Carries out the line of `len` bytes in front; `used` counts its newline too. */
@@ -125,6 +144,10 @@ static enum step step_execute(struct control_client *c, size_t len, size_t used)
 	memmove(c->line, c->line + used, c->line_len);
 	control_execute(c->control->d, whole ? line : (char[]){"?"}, c->may_change, &c->out,
 			&c->stream);
+	if (c->stream)
+		c->stream->client = c;
+	if (c->stream && c->stream->stop && c->eof)
+		stop_stream(c);
 	return c->out.failed ? STEP_CLOSE : STEP_AGAIN;
 }
 
@@ -174,6 +197,17 @@ static enum step client_step(struct control_client *c)
 	return c->line_len ? step_execute(c, c->line_len, c->line_len) : STEP_CLOSE;
 }
 
+/* What brings the client back after a step. More to do: a socket that can be written to does, in
+ * the next turn. */
+static uint32_t events_after(const struct control_client *c, enum step step)
+{
+	uint32_t stop = c->stream && c->stream->stop && !c->eof ? EPOLLRDHUP : 0;
+
+	if (step == STEP_WAIT_STREAM)
+		return stop;
+	return step == STEP_WAIT_INPUT ? EPOLLIN : EPOLLOUT | stop;
+}
+
 static void client_run(struct control_client *c)
 {
 	enum step step = STEP_AGAIN;
@@ -184,9 +218,7 @@ static void client_run(struct control_client *c)
 		client_free(c);
 		return;
 	}
-	/* More to do: a socket that can be written to brings us back in the next turn. */
-	uint32_t events = step == STEP_WAIT_INPUT ? EPOLLIN : EPOLLOUT;
-	if (loop_modify(&c->control->d->loop, &c->source, events) < 0)
+	if (loop_modify(&c->control->d->loop, &c->source, events_after(c, step)) < 0)
 		client_free(c);
 }
 
@@ -204,6 +236,8 @@ static void client_ready(struct loop_source *src, uint32_t events)
 		client_free(c);
 		return;
 	}
+	if (events & EPOLLRDHUP && c->stream && c->stream->stop && !c->eof)
+		stop_stream(c);
 	client_run(c);
 }
 

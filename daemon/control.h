@@ -7,7 +7,8 @@
  *
  * Who may connect is decided by the mode of the path. Whoever is let in may look; changes are for
  * root and for the user xtcpd runs as. A request that cannot be carried out is answered with
- * {"error":"..."}.
+ * {"error":"..."}. `capture` and `trace` answer with a stream instead, which ends when the client
+ * shuts down its side, and the connection with it.
  */
 #ifndef XTCP_DAEMON_CONTROL_H
 #define XTCP_DAEMON_CONTROL_H

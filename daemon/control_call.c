@@ -10,6 +10,11 @@
 #include "daemon/control_impl.h"
 
 const struct control_command control_commands[] = {
+    {"capture",
+     "capture [pcapng | text] [count N] [snap BYTES] [FILTER]; FILTER: host ADDRESS, port N, tcp, "
+     "icmp, arp, drop, comment, joined by and",
+     "each frame in and out, with what the stack said about it, until the client closes",
+     control_capture},
     {"help", "help [COMMAND]", "what there is to ask", control_help},
     {"link",
      "link [impair [in | out | both] off | WORD=VALUE...]; WORDs: loss= burst=ENTER%/LEAVE% delay= "
@@ -30,6 +35,8 @@ const struct control_command control_commands[] = {
     {"status", "status", "xtcpd itself, and how many sockets there are of each kind",
      control_status},
     {"sysctl", "sysctl [NAME | NAME=VALUE]...", "what can be tuned", control_sysctl},
+    {"trace", "trace [ADDRESS][:PORT]",
+     "what happens to connections, a line an event, until the client closes", control_trace},
     {NULL, NULL, NULL, NULL},
 };
 

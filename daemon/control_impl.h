@@ -26,10 +26,16 @@ struct control_buffer {
 	bool failed; /* memory was short: what is there is not whole */
 };
 
+struct control_client;
+
 struct control_stream {
-	/* Appends the next piece; false: that was the last. */
+	/* Appends the next piece; false: that was the last. True with nothing appended: there is
+	 * nothing now, control_stream_wake() says when there is. */
 	bool (*next)(struct control_stream *s, struct control_buffer *out);
 	void (*free)(struct control_stream *s);
+	/* The client will say no more: what is endless ends. NULL: it ends by itself. */
+	void (*stop)(struct control_stream *s);
+	struct control_client *client; /* control.c's own: who waits */
 };
 
 struct control_call {
@@ -63,6 +69,8 @@ json_t *control_done(void);
 bool control_reserve(struct daemon *d, size_t bytes);
 void control_release(struct daemon *d, size_t bytes);
 
+void control_stream_wake(struct control_stream *s);
+
 /* --- control_rows.c: {"NAME":[row, row...]}, a few rows a piece */
 struct control_rows {
 	struct control_stream stream;
@@ -71,6 +79,22 @@ struct control_rows {
 	json_t *(*row)(const struct control_rows *rows, size_t i);
 };
 bool control_rows_next(struct control_stream *s, struct control_buffer *out);
+
+/* --- control_queue.c: what is on its way to a client that listens, bounded; what finds no room is
+ * lost, and counted */
+struct control_queue {
+	struct daemon *d;
+	struct control_stream *stream;
+	struct list records;
+	size_t bytes, reserved_bytes;
+	uint64_t taken, lost;
+};
+bool control_queue_init(struct control_queue *q, struct daemon *d, struct control_stream *stream);
+void control_queue_free(struct control_queue *q);
+/* Room for a record of len bytes, to be filled now; NULL: it is lost. */
+void *control_queue_put(struct control_queue *q, size_t len);
+/* Appends as many as make a piece. False: there are none. */
+bool control_queue_get(struct control_queue *q, struct control_buffer *out);
 
 /* --- control_json.c */
 void control_append(struct control_buffer *b, const char *data, size_t len);
@@ -101,6 +125,7 @@ bool ss_filter_takes(const struct ss_filter *f, const struct tcp_diag *d);
 const char *ss_state_name(unsigned state); /* as ss prints it: "ESTAB" */
 
 /* --- the commands, a file each */
+json_t *control_capture(struct control_call *call);
 json_t *control_help(struct control_call *call);
 json_t *control_link(struct control_call *call);
 json_t *control_neigh(struct control_call *call);
@@ -110,5 +135,6 @@ json_t *control_route(struct control_call *call);
 json_t *control_ss(struct control_call *call);
 json_t *control_status(struct control_call *call);
 json_t *control_sysctl(struct control_call *call);
+json_t *control_trace(struct control_call *call);
 
 #endif

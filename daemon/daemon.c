@@ -196,6 +196,7 @@ int daemon_start(struct daemon *d)
 {
 	d->loop.epoll_fd = d->direct.source.fd = d->link.source.fd = d->signals.fd = -1;
 	impairment_init(d);
+	capture_init(d);
 	log_set_level(d->config.log_level);
 	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)
 		return -1;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/direct.h"
 #include "daemon/impairment.h"
@@ -60,6 +61,7 @@ struct daemon {
 	struct link link;
 	struct impairment impairment; /* a bad network between link and stack, when it is on */
 	struct direct direct;	      /* connections that bypass the stack: daemon/direct.h */
+	struct capture capture;	      /* who watches */
 	struct sockets sockets;	      /* every struct xsocket: daemon/socket.h */
 	struct tombstones tombstones; /* last errors of sockets that are gone */
 	struct tombstones ghosts;     /* addresses of those that ended in order, F perhaps open */

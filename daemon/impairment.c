@@ -22,7 +22,7 @@ static void receive(struct daemon *d, const struct impair_frame *q)
 	}
 	memcpy(p->buf, q->data, q->len);
 	p->len = q->len;
-	stack_input(d->stack, p);
+	link_deliver(d, p);
 }
 
 static void transmit(struct daemon *d, struct impair_frame *q)

@@ -45,9 +45,10 @@ bool link_transmit(void *ctx, const struct frame_out *f)
 {
 	struct daemon *d = ctx;
 
-	if (d->impairment.on[IMPAIR_OUT])
-		return impairment_transmit(d, f);
-	return link_write(d, f);
+	bool taken = d->impairment.on[IMPAIR_OUT] ? impairment_transmit(d, f) : link_write(d, f);
+	if (d->capture.on)
+		capture_output(d, f, taken);
+	return taken;
 }
 
 bool link_write(struct daemon *d, const struct frame_out *f)
@@ -89,6 +90,14 @@ void link_input(struct daemon *d, struct pkt *frame)
 {
 	if (d->impairment.on[IMPAIR_IN])
 		impairment_receive(d, frame);
+	else
+		link_deliver(d, frame);
+}
+
+void link_deliver(struct daemon *d, struct pkt *frame)
+{
+	if (d->capture.on)
+		capture_input(d, frame);
 	else
 		stack_input(d->stack, frame);
 }

@@ -64,6 +64,7 @@ struct pkt *link_standby(struct daemon *d);
 struct pkt *link_take(struct daemon *d, size_t len);
 /* A frame for the stack, csum_valid and gso_size set. */
 void link_input(struct daemon *d, struct pkt *frame);
+void link_deliver(struct daemon *d, struct pkt *frame); /* the same, past any impairment */
 /* It cannot go on: xtcpd ends. */
 void link_lost(struct daemon *d, int err);
 

@@ -46,7 +46,7 @@ static void say_state(struct text *t, unsigned from, unsigned to, int err)
 			say(t, "SYN received in SYN-SENT: simultaneous open");
 		break;
 	case TCP_FIN_WAIT1:
-		say(t, "FIN sent: FIN-WAIT-1");
+		say(t, "closing: FIN-WAIT-1");
 		break;
 	case TCP_FIN_WAIT2:
 		say(t, "FIN acknowledged: FIN-WAIT-2");
@@ -55,7 +55,7 @@ static void say_state(struct text *t, unsigned from, unsigned to, int err)
 		say(t, "FIN received: CLOSE-WAIT");
 		break;
 	case TCP_LAST_ACK:
-		say(t, "FIN sent: LAST-ACK");
+		say(t, "closing: LAST-ACK");
 		break;
 	case TCP_CLOSING:
 		say(t, "FIN received: CLOSING");

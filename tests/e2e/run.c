@@ -40,7 +40,7 @@ static const struct scenario {
     {"no_tap", 30},   {"daemon_end", 30},  {"hostile_rpc", 60}, {"hostile_frames", 60},
     {"ctl", 30},      {"exports", 30},	   {"purity", 30},	{"unit_file", 30},
     {"install", 60},  {"demo", 120},	   {"md5", 60},		{"bad_network", 180},
-    {"fastopen", 60}, {"leftovers", 30},
+    {"fastopen", 60}, {"capture", 120},	   {"leftovers", 30},
 };
 #define SCENARIOS (int)(sizeof(scenarios) / sizeof(scenarios[0]))
 

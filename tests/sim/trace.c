@@ -2,6 +2,7 @@
 /* A replay for people: one line a segment, and the same frames as pcapng. */
 #include "stack/base/bytes.h"
 #include "stack/base/snmp.h"
+#include "stack/link/pcapng.h"
 #include "stack/tcp/tcp_impl.h"
 #include "tests/sim/sim.h"
 
@@ -69,40 +70,15 @@ void trace_counters(struct sim *sim, const struct host *h)
 	fputc('\n', sim->trace);
 }
 
-static void put_le32(FILE *f, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		fputc((int)(v >> (8 * i) & 255), f);
-}
-
 void pcap_begin(FILE *f)
 {
-	put_le32(f, 0x0a0d0d0a); /* section header */
-	put_le32(f, 28);
-	put_le32(f, 0x1a2b3c4d);
-	put_le32(f, 1); /* version 1.0 */
-	put_le32(f, 0xffffffff);
-	put_le32(f, 0xffffffff);
-	put_le32(f, 28);
-	put_le32(f, 1); /* interface: Ethernet, microseconds */
-	put_le32(f, 20);
-	put_le32(f, 1);
-	put_le32(f, 0);
-	put_le32(f, 20);
+	uint8_t block[PCAPNG_BEGIN_BYTES];
+	fwrite(block, 1, pcapng_begin(block, "sim"), f);
 }
 
 void pcap_frame(FILE *f, uint64_t now_us, const uint8_t *frame, size_t len)
 {
-	uint32_t padded = (uint32_t)(len + 3) & ~3u;
-	put_le32(f, 6); /* enhanced packet */
-	put_le32(f, 32 + padded);
-	put_le32(f, 0);
-	put_le32(f, (uint32_t)(now_us >> 32));
-	put_le32(f, (uint32_t)now_us);
-	put_le32(f, (uint32_t)len);
-	put_le32(f, (uint32_t)len);
-	fwrite(frame, 1, len, f);
-	for (size_t i = len; i < padded; i++)
-		fputc(0, f);
-	put_le32(f, 32 + padded);
+	uint8_t block[PKT_LARGE_BYTES + 256];
+	struct pcapng_packet p = {.time_us = now_us, .data = frame, .len = len, .orig_len = len};
+	fwrite(block, 1, pcapng_packet(block, &p), f);
 }

@@ -47,7 +47,7 @@ static Suite *(*const suites[])(void) = {
 	timers_suite,
 	timewait_suite,
 	trace_suite,
-	tunables_suite,
+	tunables_suite, capture_suite,
 };
 /* clang-format on */
 

@@ -43,6 +43,7 @@ void program_setup(void)
 	d.identity.uid = getuid();
 	d.socket_gid = getgid();
 	impairment_init(&d);
+	capture_init(&d);
 	ck_assert_int_eq(loop_init(&d.loop), 0);
 	ck_assert_int_eq(sockets_init(&d), 0);
 	ck_assert_int_eq(tombstones_init(&d.tombstones, 64), 0);

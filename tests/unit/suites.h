@@ -46,5 +46,6 @@ Suite *tunables_suite(void);
 Suite *control_suite(void);
 Suite *impair_suite(void);
 Suite *trace_suite(void);
+Suite *capture_suite(void);
 
 #endif

@@ -60,6 +60,7 @@ static struct daemon *bench_new(void)
 	d->socket_gid = getgid();
 	strcpy(d->link.name, "xtcp0");
 	impairment_init(d);
+	capture_init(d);
 	ck_assert_int_eq(loop_init(&d->loop), 0);
 	return d;
 }

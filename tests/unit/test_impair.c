@@ -274,6 +274,7 @@ static void setup(void)
 	ck_assert_ptr_nonnull(d);
 	d->link.source.fd = -1;
 	impairment_init(d);
+	capture_init(d);
 	ck_assert_int_eq(loop_init(&d->loop), 0);
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);

@@ -65,7 +65,7 @@ START_TEST(a_passive_connection_from_syn_to_time_wait)
 	expect("SYN-ACK sent, mss 1460 wscale 7 sack\n"
 	       "established, mss 1460 wscale 7,7 sack cwnd 10 rtt 0.001 ms\n");
 	wire_close(w);
-	expect("FIN sent: FIN-WAIT-1\n");
+	expect("closing: FIN-WAIT-1\n");
 	wire_in(w, ". 1:1(0) ack 2 win 1000");
 	expect("FIN acknowledged: FIN-WAIT-2\n");
 	wire_in(w, "F. 1:1(0) ack 2 win 1000");
@@ -84,7 +84,7 @@ START_TEST(an_active_connection_that_the_peer_ends)
 	wire_in(w, "F. 1:1(0) ack 1 win 5000");
 	expect("FIN received: CLOSE-WAIT\n");
 	wire_close(w);
-	expect("FIN sent: LAST-ACK\n");
+	expect("closing: LAST-ACK\n");
 	wire_in(w, ". 2:2(0) ack 2 win 5000");
 	expect("closed\n");
 }
