@@ -152,7 +152,7 @@ static bool parse_numbers(const struct sysctl_row *row, const char *s, uint32_t 
 
 static bool set_congestion(char *to, const char *value)
 {
-	static const char *const known[] = {"reno", "cubic"};
+	static const char *const known[] = {"reno", "cubic", "bbr"};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (!strcmp(known[i], value))

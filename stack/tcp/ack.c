@@ -238,14 +238,15 @@ static void free_acked(struct tcp_sock *sk, const struct tcp_segment *seg, struc
 
 static void control_cwnd(struct tcp_sock *sk, const struct ack_sample *s)
 {
-	if (!sk->cc || s->acked_bytes == 0)
+	const struct cc_ops *cc = sk->cc;
+	if (!cc || (s->acked_bytes == 0 && !cc->owns_cwnd))
 		return;
-	if (tcp_in_cwnd_reduction(sk)) {
-		recovery_prr(sk, s->acked_bytes, s->lost_bytes, s->una_advanced);
-	} else {
-		if (s->una_advanced || sk->reordering_seen)
-			sk->cc->cong_avoid(sk, s);
+	if (cc->owns_cwnd || !tcp_in_cwnd_reduction(sk)) {
+		if (s->una_advanced || sk->reordering_seen || cc->owns_cwnd)
+			cc->cong_avoid(sk, s);
 		sndbuf_expand(sk);
+	} else {
+		recovery_prr(sk, s->acked_bytes, s->lost_bytes, s->una_advanced);
 	}
 	pacing_update(sk);
 }

@@ -14,7 +14,7 @@
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
-static const struct cc_ops *const cc_list[] = {&cc_reno, &cc_cubic};
+static const struct cc_ops *const cc_list[] = {&cc_reno, &cc_cubic, &cc_bbr};
 
 const struct cc_ops *cc_find(const char *name)
 {
@@ -26,7 +26,7 @@ const struct cc_ops *cc_find(const char *name)
 
 const char *cc_available(void)
 {
-	return "reno cubic";
+	return "reno cubic bbr";
 }
 
 int tcp_set_congestion_control(struct tcp_sock *sk, const char *name)
@@ -149,7 +149,8 @@ void tcp_cwnd_validate(struct tcp_sock *sk, bool cwnd_limited)
 	sk->cwnd_used_bytes = max_u32(sk->cwnd_used_bytes, flight);
 	if (!tcp_has_unsent(sk) && sndbuf_is_full(sk))
 		chrono_start(sk, CHRONO_SNDBUF_LIMITED);
-	if (sk->stack->sysctl.tcp_slow_start_after_idle && now - sk->cwnd_stamp_us >= sk->rto_us)
+	if (sk->stack->sysctl.tcp_slow_start_after_idle && !sk->cc->owns_cwnd &&
+	    now - sk->cwnd_stamp_us >= sk->rto_us)
 		give_back_unused(sk);
 }
 
@@ -159,7 +160,7 @@ void tcp_slow_start_after_idle(struct tcp_sock *sk)
 {
 	uint64_t now = sk->stack->now_us, idle = now - sk->last_snd_us;
 	if (!sk->stack->sysctl.tcp_slow_start_after_idle || sk->last_snd_us == 0 ||
-	    idle <= sk->rto_us)
+	    (sk->cc && sk->cc->owns_cwnd) || idle <= sk->rto_us)
 		return;
 	struct cwnd_mark was = trace_cwnd_before(sk);
 	uint32_t restart = min_u32(initial_cwnd(sk), sk->cwnd_bytes), cwnd = sk->cwnd_bytes;

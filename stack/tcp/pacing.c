@@ -53,7 +53,7 @@ static uint64_t at_most(uint64_t rate, uint64_t max)
 /* After cwnd or the round trip time has changed. */
 void pacing_update(struct tcp_sock *sk)
 {
-	if (sk->pacing && !(sk->cc && sk->cc->sets_pacing_rate))
+	if (sk->pacing && !(sk->cc && sk->cc->owns_cwnd))
 		pacing_set_rate(sk, rate_of_cwnd(sk));
 }
 

@@ -75,7 +75,7 @@ void recovery_prr(struct tcp_sock *sk, uint32_t acked, uint32_t lost, bool una_a
 {
 	uint32_t in_flight = tcp_pipe_bytes(sk), mss = mss_of(sk);
 	int64_t send, room = (int64_t)sk->ssthresh_bytes - in_flight;
-	if (acked == 0 || sk->prior_cwnd_bytes == 0)
+	if (acked == 0 || sk->prior_cwnd_bytes == 0 || sk->cc->owns_cwnd)
 		return;
 	sk->prr_delivered += acked;
 	if (room < 0) {
@@ -103,7 +103,7 @@ void recovery_prr(struct tcp_sock *sk, uint32_t acked, uint32_t lost, bool una_a
 
 void recovery_end_reduction(struct tcp_sock *sk)
 {
-	if (sk->ssthresh_bytes < TCP_INFINITE_SSTHRESH &&
+	if (sk->ssthresh_bytes < TCP_INFINITE_SSTHRESH && !sk->cc->owns_cwnd &&
 	    (sk->ca_state == CA_CWR || sk->undo_marker)) {
 		sk->cwnd_bytes = max_u32(sk->ssthresh_bytes, mss_of(sk));
 		sk->cwnd_stamp_us = sk->stack->now_us;

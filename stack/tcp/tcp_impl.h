@@ -206,7 +206,9 @@ struct cc_ops {
 	void (*cwnd_event_idle)(struct tcp_sock *sk); /* restart after idle; may be NULL */
 	void (*loss_event)(struct tcp_sock *sk);      /* RTO; may be NULL */
 	uint32_t (*undo_cwnd)(struct tcp_sock *sk);
-	bool sets_pacing_rate; /* by pacing_set_rate(): else it follows from cwnd */
+	/* cwnd and the pacing rate are its own: cong_avoid() is called for each ACK in any state, and
+	 * but for an RTO nothing else changes them. */
+	bool owns_cwnd;
 };
 const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
 /* TCP_CONGESTION: -ENOENT for an unknown name. May be called at any time. */

@@ -205,7 +205,7 @@ void chrono_end(struct tcp_sock *sk);
 uint64_t chrono_read_us(const struct tcp_sock *sk, enum chrono what);
 
 /* --- cc_*.c */
-extern const struct cc_ops cc_reno, cc_cubic;
+extern const struct cc_ops cc_reno, cc_cubic, cc_bbr;
 
 /* --- cc.c */
 bool tcp_is_cwnd_limited(const struct tcp_sock *sk);

@@ -107,6 +107,7 @@ void scenario_tune(struct sim *sim, struct host *h)
 		s->tcp_rmem[1] = s->tcp_rmem[2] = ONE_OF(sim, 4096, 8192, 30000);
 	if (sim_pick(sim, 3) == 0)
 		s->tcp_wmem[1] = s->tcp_wmem[2] = ONE_OF(sim, 4096, 8192, 30000);
-	if (sim_pick(sim, 2))
-		memcpy(s->tcp_congestion_control, sim_pick(sim, 2) ? "reno\0" : "cubic", 6);
+	static const char cc[3][6] = {"reno", "cubic", "bbr"};
+	memcpy(s->tcp_congestion_control, cc[sim_pick(sim, 3)], sizeof(cc[0]));
+	s->tcp_ecn = ONE_OF(sim, 0, 1, 1, 2);
 }

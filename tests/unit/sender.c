@@ -156,7 +156,8 @@ void sender_open_unanswered(const struct sender_options *o)
 	scaled = window > 65535;
 	w = wire_new_with(&config);
 	sender_stack = w->st;
-	strcpy(stack_sysctls(w->st)->tcp_congestion_control, o->reno ? "reno" : "cubic");
+	const char *cc = o->reno ? "reno" : o->bbr ? "bbr" : "cubic";
+	strcpy(stack_sysctls(w->st)->tcp_congestion_control, cc);
 	wire_connect(w);
 	sender_sk = w->sk;
 }

@@ -13,7 +13,7 @@
 #define SENDER_RTT_US 100000u
 
 struct sender_options {
-	bool no_sack, timestamps, reno;
+	bool no_sack, timestamps, reno, bbr; /* cubic if neither */
 	uint32_t tso_max_bytes;
 	uint32_t window; /* what the peer offers; 0: 1,000,000 */
 	uint32_t mss;	 /* what the peer offers; 0: SENDER_MSS (besides timestamps) */

@@ -228,6 +228,8 @@ static const struct sender_options kinds[] = {
     {.timestamps = true},
     {.tso_max_bytes = 65536, .window = 1000000},
     {.tso_max_bytes = 65536, .timestamps = true, .no_sack = true},
+    {.bbr = true, .tso_max_bytes = 65536},
+    {.bbr = true, .no_sack = true, .timestamps = true},
 };
 
 #define LINKS (sizeof(links) / sizeof(links[0]))

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR (draft-cardwell-iccrg-bbr-congestion-control) on a link of 10 Mbit/s and 40 ms. */
+#include "tests/unit/pair.h"
+#include "tests/unit/suites.h"
+
+#include "stack/tcp/tcp_send.h"
+
+#define MBIT 1000000ull
+#define SEC_US 1000000ull
+#define RTT_US 40000u
+
+static struct pair *p;
+
+static void link_up(uint32_t loss_ppm, uint32_t limit_packets)
+{
+	p = pair_new(&(struct impair_config){.rate_bps = 10 * MBIT,
+					     .delay_us = RTT_US / 2,
+					     .loss_ppm = loss_ppm,
+					     .limit_packets = limit_packets,
+					     .seed = 5});
+}
+
+static void teardown(void)
+{
+	pair_free(p);
+}
+
+static uint64_t retransmitted(void)
+{
+	return stack_mib(p->st[0])->counter[TcpRetransSegs];
+}
+
+static struct tcp_info info(void)
+{
+	struct tcp_info i;
+	tcp_get_info(p->sender, &i);
+	return i;
+}
+
+static uint64_t goodput_with_loss(const char *cc)
+{
+	link_up(10000, 500);
+	pair_connect(p, cc);
+	pair_stream(p, 5 * SEC_US);
+	uint64_t rate = pair_stream(p, 20 * SEC_US);
+	teardown();
+	return rate;
+}
+
+/* 1: loss is no sign of congestion. */
+START_TEST(one_percent_of_loss_is_no_reason_to_slow_down)
+{
+	uint64_t bbr = goodput_with_loss("bbr"), reno = goodput_with_loss("reno");
+	p = NULL;
+	ck_assert_uint_ge(bbr, 85 * MBIT / 10);
+	ck_assert_msg(bbr >= 2 * reno, "bbr %llu, reno %llu", (unsigned long long)bbr,
+		      (unsigned long long)reno);
+}
+END_TEST
+
+/* The link is full and yet nothing waits long, however much room there is to wait in. */
+START_TEST(the_link_is_full_and_its_queue_is_not)
+{
+	link_up(0, 1000);
+	pair_connect(p, "bbr");
+	pair_stream(p, 5 * SEC_US);
+	ck_assert_uint_ge(pair_stream(p, 10 * SEC_US), 90 * MBIT / 10);
+	ck_assert_uint_le(pair_queue_us(p), RTT_US / 2);
+	ck_assert_uint_le(p->queue_us_max, 3 * RTT_US / 2);
+	ck_assert_uint_eq(retransmitted(), 0);
+	/* What it knows is near what is so. */
+	uint64_t bw = 8 * info().tcpi_delivery_rate;
+	ck_assert_uint_ge(bw, 7 * MBIT);
+	ck_assert_uint_le(bw, 12 * MBIT);
+	teardown();
+}
+END_TEST
+
+START_TEST(cubic_fills_the_queue_that_bbr_leaves_empty)
+{
+	link_up(0, 1000);
+	pair_connect(p, "cubic");
+	pair_stream(p, 5 * SEC_US);
+	pair_stream(p, 10 * SEC_US);
+	ck_assert_uint_gt(pair_queue_us(p), RTT_US);
+	teardown();
+}
+END_TEST
+
+/* 4.3.2: STARTUP finds the bandwidth in a few round trips, a small buffer notwithstanding. */
+START_TEST(startup_is_quick)
+{
+	link_up(0, 100);
+	pair_connect(p, "bbr");
+	pair_stream(p, SEC_US);
+	ck_assert_uint_ge(pair_stream(p, SEC_US), 85 * MBIT / 10);
+	ck_assert_uint_lt(p->sender->ssthresh_bytes, TCP_INFINITE_SSTHRESH); /* it has drained */
+	teardown();
+}
+END_TEST
+
+/* 4.3.5: once in ten seconds four segments for 200 ms; it costs little. */
+START_TEST(the_round_trip_time_is_probed)
+{
+	link_up(0, 1000);
+	pair_connect(p, "bbr");
+	pair_stream(p, 5 * SEC_US);
+	unsigned small = 0;
+	uint32_t mss = p->sender->mss_cache;
+	for (unsigned i = 0; i < 300; i++) {
+		pair_stream(p, SEC_US / 20);
+		small += p->sender->cwnd_bytes <= 4 * mss;
+	}
+	ck_assert_uint_ge(small, 3); /* 150 ms at least */
+	ck_assert_uint_le(small, 14);
+	teardown();
+}
+END_TEST
+
+/* The path becomes slower, then faster again. */
+START_TEST(the_bandwidth_is_followed)
+{
+	link_up(0, 300);
+	pair_connect(p, "bbr");
+	pair_stream(p, 5 * SEC_US);
+	struct impair_config c = p->out[0].config;
+	c.rate_bps = 2 * MBIT;
+	impair_configure(&p->out[0], &c);
+	pair_stream(p, 10 * SEC_US);
+	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 17 * MBIT / 10);
+	ck_assert_uint_le(pair_queue_us(p), 4 * RTT_US);
+	c.rate_bps = 20 * MBIT;
+	impair_configure(&p->out[0], &c);
+	pair_stream(p, 10 * SEC_US);
+	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 17 * MBIT);
+	teardown();
+}
+END_TEST
+
+START_TEST(an_outage_is_survived)
+{
+	link_up(0, 300);
+	pair_connect(p, "bbr");
+	pair_stream(p, 3 * SEC_US);
+	struct impair_config c = p->out[0].config;
+	c.cut = true;
+	impair_configure(&p->out[0], &c);
+	pair_stream(p, 5 * SEC_US);
+	c.cut = false;
+	impair_configure(&p->out[0], &c);
+	pair_stream(p, 10 * SEC_US);
+	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 85 * MBIT / 10);
+	teardown();
+}
+END_TEST
+
+/* TCP_CONGESTION in the middle of a connection, there and back. */
+START_TEST(it_can_be_chosen_at_any_time)
+{
+	link_up(0, 200);
+	pair_connect(p, "reno");
+	pair_stream(p, 2 * SEC_US);
+	ck_assert(!p->sender->pacing);
+	ck_assert_int_eq(tcp_setsockopt(p->sender, 6, TCP_CONGESTION, "bbr", 3), 0);
+	pair_stream(p, 5 * SEC_US);
+	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 85 * MBIT / 10);
+	ck_assert_uint_le(pair_queue_us(p), RTT_US / 2);
+	ck_assert_int_eq(tcp_setsockopt(p->sender, 6, TCP_CONGESTION, "cubic", 5), 0);
+	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 85 * MBIT / 10);
+	teardown();
+}
+END_TEST
+
+/* The program's maximum stands above the model. */
+START_TEST(a_maximum_is_kept)
+{
+	link_up(0, 1000);
+	pair_connect(p, "bbr");
+	uint32_t rate = 250000;
+	ck_assert_int_eq(tcp_setsockopt(p->sender, 1, 47, &rate, sizeof(rate)), 0);
+	pair_stream(p, SEC_US);
+	ck_assert_uint_le(pair_stream(p, 5 * SEC_US), 21 * MBIT / 10);
+	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 18 * MBIT / 10);
+	teardown();
+}
+END_TEST
+
+Suite *bbr_suite(void)
+{
+	Suite *s = suite_create("BBR");
+	TCase *tc = tcase_create("link");
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, one_percent_of_loss_is_no_reason_to_slow_down);
+	tcase_add_test(tc, the_link_is_full_and_its_queue_is_not);
+	tcase_add_test(tc, cubic_fills_the_queue_that_bbr_leaves_empty);
+	tcase_add_test(tc, startup_is_quick);
+	tcase_add_test(tc, the_round_trip_time_is_probed);
+	tcase_add_test(tc, the_bandwidth_is_followed);
+	tcase_add_test(tc, an_outage_is_survived);
+	tcase_add_test(tc, it_can_be_chosen_at_any_time);
+	tcase_add_test(tc, a_maximum_is_kept);
+	suite_add_tcase(s, tc);
+	return s;
+}
