@@ -18,13 +18,16 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/accept_push.h"
 #include "daemon/daemon.h"
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
+#include "rpc/rpc.h"
 
 #define COLLECT_BYTES (256 * 1024) /* per socket and round */
 #define COLLECT_FIRST_BYTES 16384  /* of one read, until a read has filled that */
@@ -87,6 +90,23 @@ static void send_buffer_full(struct xsocket *xs)
 		xsocket_hangup(xs, true);
 }
 
+/* What came with descriptors is the end of a write that says something of itself: rpc.h. */
+static void write_ended(struct xsocket *xs, struct msghdr *msg)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	unsigned marks = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(fd));
+	for (unsigned i = 0; i < marks; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		close(fd);
+	}
+	tcp_send_flags(xs->sk, (marks & RPC_MARK_MORE ? TCP_SEND_MORE : 0) |
+				   (marks & RPC_MARK_EOR ? TCP_SEND_EOR : 0));
+}
+
 /* One read. True: there may be more, and it may go on now. */
 static bool collect_once(struct xsocket *xs, size_t *budget)
 {
@@ -104,8 +124,12 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		iov[0].iov_len = 1;
 	for (int i = 0; i < n; i++)
 		asked += iov[i].iov_len;
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
-	ssize_t got = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT);
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
+	struct msghdr msg = {.msg_iov = iov,
+			     .msg_iovlen = (size_t)n,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t got = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0) {
 		int err = errno;
 		tcp_send_commit(xs->sk, 0);
@@ -118,6 +142,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		collected(xs, false);
 		return false;
 	}
+	if (msg.msg_controllen)
+		write_ended(xs, &msg);
 	if (urgent) {
 		tcp_send_urgent(xs->sk);
 		xs->urgent = false;

@@ -60,6 +60,10 @@
 
 #define RPC_VALUE_MAX 512
 
+/* In the stream of bytes: as many descriptors as this sum says are attached to the end of a write
+ * that had MSG_MORE, MSG_EOR or both. Which they are means nothing. */
+enum { RPC_MARK_MORE = 1, RPC_MARK_EOR = 2, RPC_MARKS_MAX = 3 };
+
 /* What a descriptor of ours is used for is kept with it, in SO_MAX_PACING_RATE (shim/shim.h): this,
  * with an enum f_state in its last byte. */
 #define RPC_STATE_MAGIC 0x7874637000000000ull /* "xtcp" */

@@ -128,6 +128,11 @@ EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct s
 		return fail(EOPNOTSUPP);
 	if (must_ask(fd) && address_is_good(addr, len) && ask_before_writing(fd, flags, &rc))
 		return rc;
+	if (flags & (MSG_MORE | MSG_EOR) && n > 0 && f_is_ours(fd)) {
+		struct iovec iov = {(void *)p, n};
+		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+		return sent(fd, send_marked(fd, &m, native), flags, quiet);
+	}
 	rc = real.sendto(fd, p, n, native, addr, len);
 	if (rc < 0 && addr && is_about_the_name(errno) && f_is_ours(fd))
 		rc = real.sendto(fd, p, n, native, NULL, 0);
@@ -164,6 +169,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 		return fail(EOPNOTSUPP);
 	if (must_ask(fd) && !is_nowhere(m) && ask_before_writing(fd, flags, &rc))
 		return rc;
+	if (flags & (MSG_MORE | MSG_EOR) && !is_nowhere(m) && f_is_ours(fd))
+		return sent(fd, send_marked(fd, m, native), flags, quiet);
 	rc = real.sendmsg(fd, plain(fd, m, &stripped) ? &stripped : m, native);
 	return sent(fd, rc, flags, quiet);
 }

@@ -136,6 +136,9 @@ ssize_t explain_received(int fd, ssize_t n);
 ssize_t explain_sent(int fd, ssize_t n, int flags, bool quiet); /* quiet: no SIGPIPE came */
 ssize_t broken_pipe(int flags);					/* EPIPE, and SIGPIPE */
 
+/* --- marks.c: sendmsg() of a stream's bytes with MSG_MORE or MSG_EOR among the flags */
+ssize_t send_marked(int fd, const struct msghdr *m, int flags);
+
 /* --- copy.c: memory the program points at: false instead of a crash */
 bool copy_in(void *to, const void *from, size_t n);
 bool copy_out(void *to, const void *from, size_t n);

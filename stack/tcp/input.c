@@ -333,6 +333,7 @@ static void rcv_accepted(struct tcp_sock *sk, struct tcp_segment *seg)
 		return;
 	}
 	replace_ts_recent(sk, seg);
+	sk->more_holds = false;
 	if (!tcp_ack(sk, seg)) {
 		drop(sk, DROP_TCP_INVALID_ACK_SEQUENCE);
 		return;

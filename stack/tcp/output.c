@@ -225,9 +225,9 @@ bool tcp_resync_mss(struct tcp_sock *sk)
  * unacknowledged. A cork holds it in any case; what ends the stream or is urgent never waits. */
 static bool nagle_holds(const struct tcp_sock *sk)
 {
-	if (sk->fin_queued || sk->urg_pending || sk->frto == FRTO_SEND_NEW)
+	if (sk->fin_queued || sk->urg_pending || sk->nagle_push || sk->frto == FRTO_SEND_NEW)
 		return false;
-	if (sk->cork)
+	if (sk->cork || sk->more_holds)
 		return true;
 	return !sk->nodelay && seq_gt(sk->snd_sml, sk->snd_una) &&
 	       seq_leq(sk->snd_sml, sk->snd_nxt);
@@ -276,7 +276,8 @@ static uint32_t half_window(const struct tcp_sock *sk, uint32_t mss)
 static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, struct send_limits *limits)
 {
 	uint32_t unsent = tcp_unsent_bytes(sk), limit = tcp_tso_limit(sk, mss);
-	uint32_t want = min_u32(unsent, min_u32(limit, half_window(sk, mss)));
+	uint32_t record = write_marks_sendable(sk);
+	uint32_t want = min_u32(record, min_u32(limit, half_window(sk, mss)));
 	if (want == 0)
 		return 0;
 	uint32_t window_room = window_left(sk), cwnd_room = cwnd_left(sk, mss);
@@ -288,7 +289,7 @@ static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, struct send_li
 		limits->rwnd = true;
 	uint32_t len = min_u32(by_window, by_cwnd);
 	uint32_t partial = len % mss;
-	if (partial && nagle_holds(sk))
+	if (partial && len == unsent && nagle_holds(sk)) /* what follows will not fill others */
 		len -= partial;
 	if (len > 0 && len < unsent && tso_should_defer(sk, min_u32(window_room, cwnd_room), limit))
 		return 0;
@@ -296,17 +297,6 @@ static uint32_t next_len(const struct tcp_sock *sk, uint32_t mss, struct send_li
 }
 
 /* --- new data ------------------------------------------------------------------------------- */
-
-/* RFC 9293 3.9.1.2: push what ends a write; and now and then in a long one, so that a peer that
- * waits for a push goes on. What leaves as one burst ends with a push in any case, as Linux has it:
- * there ends what a receiver puts together. */
-static bool wants_push(struct tcp_sock *sk, uint32_t end)
-{
-	if (end != sk->write_seq && seq_leq(end, sk->pushed_seq + sk->max_window / 2))
-		return false;
-	sk->pushed_seq = end;
-	return true;
-}
 
 static void before_first_in_flight(struct tcp_sock *sk)
 {
@@ -352,7 +342,7 @@ static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
 	if (!seg)
 		return false;
 	uint8_t flags = TCP_ACK | (fin ? TCP_FIN : 0);
-	seg->psh = len > 0 && wants_push(sk, seg->seq + len);
+	seg->psh = len > 0 && write_marks_push(sk, seg->seq + len);
 	if (seg->psh || len > mss)
 		flags |= TCP_PSH;
 	list_add_tail(&sk->rtx_queue, &seg->node);
@@ -363,6 +353,7 @@ static bool send_new(struct tcp_sock *sk, uint32_t len, uint32_t mss, bool fin)
 	}
 	sk->snd_nxt = seg->end_seq;
 	sk->fin_sent = fin;
+	write_marks_sent(sk);
 	if (err == -EHOSTUNREACH || err == -ENETUNREACH)
 		sk->err_soft = -err;
 	if (tcp_in_cwnd_reduction(sk))
@@ -449,7 +440,7 @@ bool tcp_send_tail_probe_data(struct tcp_sock *sk)
 	if (!tcp_state_sends(sk))
 		return false;
 	uint32_t mss = tcp_current_mss(sk);
-	uint32_t len = min_u32(tcp_unsent_bytes(sk), mss);
+	uint32_t len = min_u32(write_marks_sendable(sk), mss);
 	if (len == 0 || window_left(sk) < len)
 		return false;
 	return send_new(sk, len, mss, fin_follows(sk, len));
@@ -566,7 +557,7 @@ void tcp_send_probe(struct tcp_sock *sk)
 	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN || sk->c.state == TCP_SYN_SENT)
 		return;
 	uint32_t mss = tcp_current_mss(sk);
-	uint32_t len = min_u32(min_u32(tcp_unsent_bytes(sk), window_left(sk)), mss);
+	uint32_t len = min_u32(min_u32(write_marks_sendable(sk), window_left(sk)), mss);
 	if (tcp_state_sends(sk) && (len > 0 || fin_follows(sk, 0))) {
 		sk->pushed_seq = sk->snd_nxt - sk->max_window; /* push whatever goes */
 		if (send_new(sk, len, mss, fin_follows(sk, len)))

@@ -68,7 +68,7 @@ static uint32_t notsent_room(const struct tcp_sock *sk)
 /* Free space; too little of it to be worth a write counts as none (a third must be free first). */
 static uint32_t write_space(const struct tcp_sock *sk, uint32_t want)
 {
-	if (sk->sndq_bytes >= sk->sndbuf_bytes)
+	if (sk->sndq_bytes >= sk->sndbuf_bytes || sk->eor_cnt == TCP_EOR_MAX)
 		return 0;
 	uint32_t space = sk->sndbuf_bytes - sk->sndq_bytes;
 	if (space < want && space < sk->sndbuf_bytes / 8)
@@ -132,6 +132,7 @@ void tcp_send_commit(struct tcp_sock *sk, size_t n)
 	struct snd_block *b = first_with_room(sk);
 	uint32_t left = (uint32_t)n;
 	if (n > 0) {
+		write_marks_committed(sk);
 		rate_check_app_limited(sk);
 		chrono_start(sk, CHRONO_BUSY);
 	}
@@ -206,7 +207,8 @@ void sndbuf_purge(struct tcp_sock *sk)
 		tx_seg_free(sk->stack, rtx_head(sk));
 	sk->sndq_bytes = 0;
 	sk->sacked_bytes = sk->dup_acked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
-	sk->urg_pending = false;
+	sk->urg_pending = sk->more_holds = false;
+	sk->eor_cnt = 0;
 	chrono_end(sk);
 }
 
@@ -235,7 +237,7 @@ void sndbuf_check_space(struct tcp_sock *sk)
 		return;
 	if ((uint64_t)sk->sndq_bytes * 3 > (uint64_t)sk->sndbuf_bytes * 2)
 		return;
-	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk))
+	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk) || sk->eor_cnt == TCP_EOR_MAX)
 		return;
 	sk->write_blocked = false;
 	chrono_stop(sk, CHRONO_SNDBUF_LIMITED);
@@ -244,7 +246,7 @@ void sndbuf_check_space(struct tcp_sock *sk)
 
 void sndbuf_check_unsent(struct tcp_sock *sk)
 {
-	if (notsent_lowat(sk) != UINT32_MAX)
+	if (sk->write_blocked)
 		sndbuf_check_space(sk);
 }
 

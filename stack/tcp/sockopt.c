@@ -240,6 +240,7 @@ static int set_tcp(struct tcp_sock *sk, int name, int value)
 	switch (name) {
 	case TCP_NODELAY: /* on or off, what waits is looked at again */
 		sk->nodelay = value != 0;
+		sk->nagle_push = sk->nodelay; /* even what a cork holds, as Linux has it */
 		tcp_want_flush(sk);
 		return 0;
 	case TCP_CORK:

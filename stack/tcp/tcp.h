@@ -83,6 +83,13 @@ struct tcp_sock *tcp_accept(struct tcp_sock *listener);
  */
 int tcp_send_reserve(struct tcp_sock *sk, size_t want_bytes, struct iovec *iov, int max);
 void tcp_send_commit(struct tcp_sock *sk, size_t n);
+/* What the write said of itself whose last byte has just been committed. */
+enum {
+	TCP_SEND_MORE = 1, /* MSG_MORE */
+	TCP_SEND_EOR = 2,
+	/* MSG_EOR */
+};
+void tcp_send_flags(struct tcp_sock *sk, unsigned flags);
 void tcp_send_urgent(struct tcp_sock *sk); /* the last committed byte is urgent */
 void tcp_send_fin(struct tcp_sock *sk);	   /* half-close after what is queued; idempotent */
 

@@ -49,6 +49,7 @@ enum {
 #define TCP_DEFAULT_MSS 536 /* RFC 9293 3.7.1: what a peer that says nothing gets */
 #define TCP_MAX_WSCALE 14
 #define TCP_SACK_BLOCKS_MAX 4
+#define TCP_EOR_MAX 8
 #define TCP_FASTOPEN_COOKIE_MIN 4 /* RFC 7413 4.1.1; an even number of bytes */
 #define TCP_FASTOPEN_COOKIE_MAX 16
 
@@ -292,6 +293,10 @@ struct tcp_sock {
 	struct list rtx_queue;	      /* tx_seg.node: [snd_una, snd_nxt) */
 	struct snd_block *snd_cursor; /* where the last look-up in snd_blocks ended, or NULL */
 	uint32_t pushed_seq;	      /* end of the last segment sent with PSH */
+	uint32_t eor[TCP_EOR_MAX];    /* ends of records not sent yet (write_marks.c) */
+	uint8_t eor_cnt;
+	bool more : 1, more_holds : 1; /* the last write had MSG_MORE; and nothing has come since */
+	bool nagle_push : 1;	       /* what waits now goes, whatever Nagle says */
 	bool fin_queued : 1, fin_sent : 1, urg_pending : 1, write_blocked : 1;
 	uint16_t mss_cache; /* payload bytes per segment now, options counted */
 	uint16_t advmss;    /* what we told the peer */

@@ -106,6 +106,12 @@ static inline uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss
 	return want <= room ? want : room - room % mss;
 }
 
+/* --- write_marks.c */
+void write_marks_committed(struct tcp_sock *sk); /* a write that says nothing of itself */
+uint32_t write_marks_sendable(const struct tcp_sock *sk);
+bool write_marks_push(struct tcp_sock *sk, uint32_t end); /* a segment that ends there pushes */
+void write_marks_sent(struct tcp_sock *sk);		  /* snd_nxt has moved */
+
 /* --- output.c */
 /* Every segment of a connection leaves here: `len` bytes from seq on, cut into pieces of `mss`. */
 int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags, uint32_t mss);

@@ -376,6 +376,108 @@ START_TEST(a_cork_gives_way_in_time)
 }
 END_TEST
 
+/* Setting TCP_NODELAY sends what a cork holds, once, as on Linux. */
+START_TEST(nodelay_sends_what_a_cork_holds)
+{
+	set_option(TCP_CORK, 1);
+	sender_write(100);
+	expect_silence();
+	set_option(TCP_NODELAY, 1);
+	sender_flush();
+	expect_segment(0, 100);
+	sender_write(100);
+	expect_silence();
+}
+END_TEST
+
+/* --- what a write says of itself -------------------------------------------------------------- */
+
+static void write_with(uint32_t bytes, unsigned flags)
+{
+	ck_assert_uint_eq(sender_fill(bytes), bytes);
+	tcp_send_flags(sender_sk, flags);
+	sender_flush();
+}
+
+START_TEST(more_holds_what_is_not_full_until_the_next_write)
+{
+	set_option(TCP_NODELAY, 1);
+	write_with(2 * MSS + 100, TCP_SEND_MORE);
+	expect_segments(0, 2 * MSS, MSS);
+	expect_silence();
+	write_with(50, TCP_SEND_MORE);
+	expect_silence();
+	sender_write(10);
+	struct sent s = sender_sent();
+	ck_assert_uint_eq(s.seq, 2 * MSS);
+	ck_assert_uint_eq(s.len, 160);
+	ck_assert_uint_eq(s.flags, TCP_ACK | TCP_PSH);
+}
+END_TEST
+
+/* RFC 9293 3.9.1.2: a write that is not the end of anything does not push. */
+START_TEST(more_ends_with_an_ack_and_does_not_push)
+{
+	set_option(TCP_NODELAY, 1);
+	write_with(MSS + 100, TCP_SEND_MORE);
+	ck_assert_uint_eq(sender_sent().flags, TCP_ACK);
+	expect_silence();
+	sender_wait(SENDER_RTT_US);
+	peer_ack(MSS);
+	struct sent s = sender_sent();
+	ck_assert_uint_eq(s.len, 100);
+	ck_assert_uint_eq(s.flags, TCP_ACK);
+}
+END_TEST
+
+START_TEST(more_gives_way_in_time)
+{
+	write_with(100, TCP_SEND_MORE);
+	expect_silence();
+	ck_assert_uint_ge(sender_wait_sent(400000), 200000);
+	expect_segment(0, 100);
+}
+END_TEST
+
+START_TEST(no_segment_crosses_the_end_of_a_record)
+{
+	set_option(TCP_CORK, 1);
+	write_with(300, TCP_SEND_EOR);
+	write_with(2 * MSS, 0);
+	write_with(50, TCP_SEND_EOR);
+	sender_fill(MSS);
+	set_option(TCP_CORK, 0);
+	sender_flush();
+	struct sent s = sender_sent();
+	ck_assert_uint_eq(s.len, 300); /* middle of the queue: nothing can fill it, so it goes */
+	ck_assert_uint_eq(s.flags, TCP_ACK | TCP_PSH);
+	expect_segments(300, 2 * MSS, MSS);
+	expect_segment(300 + 2 * MSS, 50);
+	expect_segment(350 + 2 * MSS, MSS);
+}
+END_TEST
+
+START_TEST(ends_of_records_wait_when_there_are_many)
+{
+	set_option(TCP_NODELAY, 1);
+	sender_write(10 * MSS); /* the window is used up */
+	sender_events();
+	int records = 0;
+	while (records < 1000 && sender_fill(10) == 10) {
+		tcp_send_flags(sender_sk, TCP_SEND_EOR);
+		records++;
+	}
+	ck_assert_int_ge(records, 2);
+	ck_assert_int_lt(records, 100);
+	sender_flush();
+	sender_forget();
+	peer_ack(10 * MSS);
+	for (int i = 0; i < records; i++)
+		expect_segment(10 * MSS + 10 * (unsigned)i, 10);
+	ck_assert_uint_eq(sender_events() & TCP_EVENT_WRITABLE, TCP_EVENT_WRITABLE);
+}
+END_TEST
+
 /* --- FIN, urgent ------------------------------------------------------------------------------ */
 
 START_TEST(the_fin_rides_on_the_last_segment)
@@ -570,6 +672,12 @@ Suite *output_suite(void)
 	tcase_add_test(plain, nodelay_sends_what_nagle_held);
 	tcase_add_test(plain, a_cork_holds_what_is_not_full);
 	tcase_add_test(plain, a_cork_gives_way_in_time);
+	tcase_add_test(plain, nodelay_sends_what_a_cork_holds);
+	tcase_add_test(plain, more_holds_what_is_not_full_until_the_next_write);
+	tcase_add_test(plain, more_ends_with_an_ack_and_does_not_push);
+	tcase_add_test(plain, more_gives_way_in_time);
+	tcase_add_test(plain, no_segment_crosses_the_end_of_a_record);
+	tcase_add_test(plain, ends_of_records_wait_when_there_are_many);
 	tcase_add_test(plain, the_fin_rides_on_the_last_segment);
 	tcase_add_test(plain, a_fin_alone_needs_no_data);
 	tcase_add_test(plain, the_fin_does_not_wait_for_nagle);

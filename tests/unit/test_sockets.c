@@ -4,6 +4,7 @@
  * its descriptor.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -225,6 +226,52 @@ START_TEST(what_a_timer_sets_off_at_both_ends_is_told_before_the_daemon_sleeps)
 		ck_assert_int_eq((int)send(s, "2", 1, MSG_NOSIGNAL), 1);
 		await_byte(c);
 	}
+	close_all(l, c, s);
+}
+END_TEST
+
+static void send_marked(int f, const char *bytes, unsigned marks)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
+	} control = {.align = {CMSG_LEN(marks * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec iov = {(void *)bytes, strlen(bytes)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = CMSG_SPACE(marks * sizeof(int))};
+
+	for (unsigned i = 0; i < marks; i++)
+		memcpy(CMSG_DATA(&control.align) + i * sizeof(f), &f, sizeof(f));
+	ck_assert_int_eq((int)sendmsg(f, &m, MSG_NOSIGNAL), (int)iov.iov_len);
+}
+
+static int open_descriptors(void)
+{
+	int n = 0;
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+START_TEST(the_end_of_a_write_says_that_more_follows)
+{
+	char got[16] = "";
+	int l, c, s;
+	connection(&l, &c, &s);
+	int before = open_descriptors();
+	send_marked(c, "one ", RPC_MARK_MORE);
+	run();
+	ck_assert_int_eq(polled(s) & POLLIN, 0);
+	ck_assert_int_eq((int)send(c, "two", 3, MSG_NOSIGNAL), 3);
+	run_until(s, POLLIN);
+	ck_assert_int_eq((int)recv(s, got, sizeof(got), MSG_DONTWAIT), 7);
+	ck_assert_str_eq(got, "one two");
+	send_marked(c, "three", RPC_MARK_EOR);
+	run_until(s, POLLIN);
+	ck_assert_int_eq((int)recv(s, got, sizeof(got), MSG_DONTWAIT), 5);
+	ck_assert_int_eq(open_descriptors(), before);
 	close_all(l, c, s);
 }
 END_TEST
@@ -630,6 +677,7 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, no_route_is_told_like_any_other_failure);
 	tcase_add_test(t, bytes_arrive_unchanged_both_ways);
 	tcase_add_test(t, what_a_timer_sets_off_at_both_ends_is_told_before_the_daemon_sleeps);
+	tcase_add_test(t, the_end_of_a_write_says_that_more_follows);
 	tcase_add_test(t, a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost);
 	tcase_add_test(t, a_half_close_is_one);
 	tcase_add_test(t, bytes_written_before_close_arrive);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MSG_MORE and MSG_EOR: what a program says of the end of a write must reach xtcpd at that place of
+ * the stream. Descriptors do: the kernel keeps them with the bytes they were sent with, and xtcpd's
+ * read ends where they are. It is F itself that is sent along, so nothing is opened for it; how
+ * often says what is meant (rpc.h).
+ *
+ * The kernel attaches them to the first piece it cuts a long write into, so the end of one goes by
+ * itself.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "shim/shim.h"
+
+#define TAIL_BYTES 16384 /* is never cut */
+#define SPANS_MAX 16
+
+static size_t bytes_of(const struct msghdr *m)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		n += m->msg_iov[i].iov_len;
+	return n;
+}
+
+static ssize_t send_with_descriptors(int fd, const struct iovec *iov, size_t spans, int flags,
+				     unsigned count)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
+	} control;
+	struct msghdr m = {.msg_iov = (struct iovec *)iov,
+			   .msg_iovlen = spans,
+			   .msg_control = &control,
+			   .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	memset(&control, 0, sizeof(control));
+	control.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)),
+					 .cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS};
+	for (unsigned i = 0; i < count; i++)
+		memcpy(CMSG_DATA(&control.align) + i * sizeof(fd), &fd, sizeof(fd));
+	ssize_t rc = real.sendmsg(fd, &m, flags);
+	if (rc >= 0 || errno != ETOOMANYREFS)
+		return rc;
+	/* More are on their way than this user may have: xtcpd is behind, and will find the writes
+	 * together anyway. */
+	m.msg_control = NULL;
+	m.msg_controllen = 0;
+	return real.sendmsg(fd, &m, flags);
+}
+
+/* Cuts what lies behind the first `n` bytes off; the rest goes to *rest. The new number of spans. */
+static size_t cut(struct iovec *iov, size_t spans, size_t n, struct iovec *rest, size_t *rest_spans)
+{
+	size_t i = 0;
+	while (i < spans && n >= iov[i].iov_len)
+		n -= iov[i++].iov_len;
+	*rest_spans = spans - i;
+	memcpy(rest, iov + i, *rest_spans * sizeof(*iov));
+	if (n == 0 || i == spans)
+		return i;
+	rest[0].iov_base = (char *)rest[0].iov_base + n;
+	rest[0].iov_len -= n;
+	iov[i].iov_len = n;
+	return i + 1;
+}
+
+ssize_t send_marked(int fd, const struct msghdr *m, int flags)
+{
+	unsigned marks =
+	    (flags & MSG_MORE ? RPC_MARK_MORE : 0) | (flags & MSG_EOR ? RPC_MARK_EOR : 0);
+	struct iovec head[SPANS_MAX], tail[SPANS_MAX];
+	size_t all = bytes_of(m), spans;
+	int native = flags & ~(MSG_MORE | MSG_EOR);
+	if (all <= TAIL_BYTES || m->msg_iovlen > SPANS_MAX)
+		return send_with_descriptors(fd, m->msg_iov, m->msg_iovlen, native, marks);
+	memcpy(head, m->msg_iov, m->msg_iovlen * sizeof(head[0]));
+	size_t heads = cut(head, m->msg_iovlen, all - TAIL_BYTES, tail, &spans);
+	struct msghdr first = {.msg_iov = head, .msg_iovlen = heads};
+	ssize_t sent = real.sendmsg(fd, &first, native);
+	if (sent < 0 || (size_t)sent < all - TAIL_BYTES)
+		return sent;
+	ssize_t more = send_with_descriptors(fd, tail, spans, native, marks);
+	return more < 0 ? sent : sent + more;
+}
