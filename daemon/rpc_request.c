@@ -160,6 +160,8 @@ static int do_unlisten(struct rpc_call *call, struct xsocket *xs, struct rpc_rep
 		xsocket_fail(xs, ECONNRESET);
 		return 0;
 	}
+	if (xs->state == XS_CONNECTED || xs->state == XS_DIRECT)
+		return -EISCONN; /* for F itself to be shut down */
 	if (xs->state != XS_LISTENING)
 		return -ENOTCONN;
 	tcp_disconnect(xs->sk);
@@ -210,6 +212,7 @@ static int do_getsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_r
 {
 	size_t len = call->req->value_len;
 
+	memcpy(reply->value, call->req->value, len); /* some are questions, too */
 	int err = tcp_getsockopt(xs->sk, call->req->level, call->req->name, reply->value, &len);
 	if (!err)
 		reply->value_len = (uint32_t)len;

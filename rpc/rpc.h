@@ -75,11 +75,11 @@ enum rpc_type {
 	RPC_BIND,
 	RPC_LISTEN,	/* backlog in arg */
 	RPC_SETSOCKOPT, /* level, name, value */
-	RPC_GETSOCKOPT, /* level, name; value_len: room. Reply: value */
+	RPC_GETSOCKOPT, /* level, name; value_len: room, value what is in it. Reply: value */
 	RPC_GETNAME,	/* reply: addr */
 	RPC_GETPEER,	/* reply: addr, or error ENOTCONN */
 	RPC_GETERR,	/* reply: error, cleared by reading (SO_ERROR) */
-	RPC_UNLISTEN,	/* shutdown() of a listener, or of F while it is connecting */
+	RPC_UNLISTEN, /* shutdown() of a listener, or of F while it is connecting; EISCONN: no more */
 	RPC_DISCONNECT, /* F is given up, with a second descriptor F' that takes its place and is
 			   not attached yet: options and the bound address are kept for F'. Reply:
 			   arg = the error that is still to be told, addr = where F was bound, or

@@ -83,7 +83,10 @@ static int shutdown_connecting(int fd, int how)
 	if (got > 0)
 		return real.shutdown(fd, how);
 	rpc_init(&req, RPC_UNLISTEN);
-	return xtcpd_ask(fd, &req, &reply) ? 0 : -1;
+	if (xtcpd_ask(fd, &req, &reply))
+		return 0;
+	/* Not writable, and connected all the same: there is no more room for what it writes. */
+	return errno == EISCONN ? real.shutdown(fd, how) : -1;
 }
 
 /* Both ways are at an end: closed, unless the peer has still to say so. */

@@ -167,6 +167,24 @@ static void shutdown_read(void)
 	say_bytes("peer reads", buf, peer_recv(buf, sizeof(buf)));
 }
 
+/* Connected without blocking, and written to until there is no more room. */
+static void shutdown_full(void)
+{
+	static char block[65536];
+	int fd = tcp();
+	nonblocking(fd);
+	say("peer listens", peer_listen(PORT));
+	say("connect", try_connect(fd, PEER, PORT));
+	wait_for(fd, POLLOUT);
+	do
+		while (write(fd, block, sizeof(block)) > 0)
+			;
+	while (mask_of(fd, 300) & POLLOUT);
+	say("write", write(fd, block, sizeof(block)));
+	say("shutdown", shutdown(fd, SHUT_WR));
+	say("write", send(fd, "x", 1, MSG_NOSIGNAL));
+}
+
 static void reset_idle(void)
 {
 	char c;
@@ -397,6 +415,7 @@ const struct story data_stories[] = {
     {"data-half-close-ours", half_close_ours},
     {"data-half-close-theirs", half_close_theirs},
     {"data-shutdown-read", shutdown_read},
+    {"data-shutdown-full", shutdown_full},
     {"data-reset-idle", reset_idle},
     {"data-reset-so-error", reset_so_error},
     {"data-reset-send", reset_send},
