@@ -226,6 +226,8 @@ static int get_ours(int fd, int level, int name, void *val, socklen_t *len)
 	bool unset = level == SOL_SOCKET && (name == SO_PRIORITY || name == SO_DONTROUTE);
 	if (unset || is_native(level, name))
 		return real.getsockopt(fd, level, name, val, len);
+	if (option_reads_value(level, name))
+		return option_get_reading(fd, name, val, len);
 	return get_at_xtcpd(fd, level, name, val, len);
 }
 

@@ -139,6 +139,10 @@ ssize_t broken_pipe(int flags);					/* EPIPE, and SIGPIPE */
 /* --- marks.c: sendmsg() of a stream's bytes with MSG_MORE or MSG_EOR among the flags */
 ssize_t send_marked(int fd, const struct msghdr *m, int flags);
 
+/* --- option_ao.c: getsockopt() whose value goes in as well as out */
+bool option_reads_value(int level, int name);
+int option_get_reading(int fd, int name, void *val, socklen_t *len);
+
 /* --- copy.c: memory the program points at: false instead of a crash */
 bool copy_in(void *to, const void *from, size_t n);
 bool copy_out(void *to, const void *from, size_t n);

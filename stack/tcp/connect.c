@@ -43,9 +43,9 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 	sk->c.raddr = destination(sk, remote);
 	sk->c.rport = remote->port;
 	sk->tstamp_ok = tcp_offers_timestamps(sk); /* for the size of what is offered */
-	err = sk->auth ? tcp_auth_connect(sk) : 0;
-	if (!err)
-		err = tcp_sock_route(sk);
+	err = tcp_sock_route(sk);
+	if (!err && sk->auth)
+		err = tcp_auth_connect(sk);
 	if (!err)
 		err = bind_connect(sk);
 	if (!err)

@@ -4,7 +4,7 @@
 # wrong keys and none, and setsockopt() that says what the kernel says.
 . "$(dirname "$0")/lib.sh"
 
-md5=("$python" tests/e2e/md5.py)
+md5=("$python" tests/e2e/signed.py md5)
 counter()
 {
 	ctl nstat -az "$1" | awk -v name="$1" '$1 == name { print $2 }'

@@ -32,15 +32,15 @@ static const struct scenario {
 	const char *name;
 	int limit_s;
 } scenarios[] = {
-    {"lab", 30},      {"http_server", 30}, {"nginx", 90},	{"nginx_reload", 60},
-    {"redis", 60},    {"iperf3", 60},	   {"curl", 30},	{"body", 120},
-    {"sshd", 60},     {"connections", 60}, {"killed", 60},	{"fork_exec", 30},
-    {"strace", 120},  {"no_daemon", 30},   {"wrapper", 30},	{"doctor", 30},
-    {"rules", 60},    {"ps", 60},	   {"interfaces", 30},	{"wrong_config", 30},
-    {"no_tap", 30},   {"daemon_end", 30},  {"hostile_rpc", 60}, {"hostile_frames", 60},
-    {"ctl", 30},      {"exports", 30},	   {"purity", 30},	{"unit_file", 30},
-    {"install", 60},  {"demo", 120},	   {"md5", 60},		{"bad_network", 180},
-    {"fastopen", 60}, {"capture", 120},	   {"leftovers", 30},
+    {"lab", 30},	  {"http_server", 30}, {"nginx", 90},	    {"nginx_reload", 60},
+    {"redis", 60},	  {"iperf3", 60},      {"curl", 30},	    {"body", 120},
+    {"sshd", 60},	  {"connections", 60}, {"killed", 60},	    {"fork_exec", 30},
+    {"strace", 120},	  {"no_daemon", 30},   {"wrapper", 30},	    {"doctor", 30},
+    {"rules", 60},	  {"ps", 60},	       {"interfaces", 30},  {"wrong_config", 30},
+    {"no_tap", 30},	  {"daemon_end", 30},  {"hostile_rpc", 60}, {"hostile_frames", 60},
+    {"ctl", 30},	  {"exports", 30},     {"purity", 30},	    {"unit_file", 30},
+    {"install", 60},	  {"demo", 120},       {"md5", 60},	    {"ao", 60},
+    {"bad_network", 180}, {"fastopen", 60},    {"capture", 120},    {"leftovers", 30},
 };
 #define SCENARIOS (int)(sizeof(scenarios) / sizeof(scenarios[0]))
 
