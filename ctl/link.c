@@ -70,10 +70,10 @@ static void print_impaired(const char *way, const json_t *im)
 		return;
 	printf("    impair %s: %s\n"
 	       "        passed %lld lost %lld duplicated %lld corrupted %lld reordered %lld "
-	       "overflowed %lld queued %lld\n",
+	       "marked %lld overflowed %lld queued %lld\n",
 	       way, get_string(im, "words", "?"), get_int(im, "passed"), get_int(im, "lost"),
 	       get_int(im, "duplicated"), get_int(im, "corrupted"), get_int(im, "reordered"),
-	       get_int(im, "overflowed"), get_int(im, "queued"));
+	       get_int(im, "marked"), get_int(im, "overflowed"), get_int(im, "queued"));
 }
 
 static void print_link(const json_t *doc)

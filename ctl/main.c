@@ -23,7 +23,8 @@ const struct ctl_command ctl_commands[] = {
     {"addr", "addr", "the stack's addresses", cmd_addr},
     {"link",
      "link [impair [in | out | both] off | WORD=VALUE...]\n    WORDs: loss=1% burst=0.1%/30% "
-     "delay=40ms jitter=5ms reorder=2% duplicate=0.1% corrupt=0.01%\n    rate=50mbit limit=1000 "
+     "delay=40ms jitter=5ms reorder=2% duplicate=0.1% corrupt=0.01%\n    mark=1% rate=50mbit "
+     "limit=1000 "
      "seed=7",
      "the link: offloads, frames and bytes; a bad network on it", cmd_link},
     {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},

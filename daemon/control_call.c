@@ -18,7 +18,7 @@ const struct control_command control_commands[] = {
     {"help", "help [COMMAND]", "what there is to ask", control_help},
     {"link",
      "link [impair [in | out | both] off | WORD=VALUE...]; WORDs: loss= burst=ENTER%/LEAVE% delay= "
-     "jitter= reorder= duplicate= corrupt= rate= limit= seed=",
+     "jitter= reorder= duplicate= corrupt= mark= rate= limit= seed=",
      "the link: addresses, offloads, frames and bytes; a bad network on it", control_link},
     {"neigh", "neigh [show | add ADDRESS lladdr MAC | del ADDRESS | flush]",
      "who on the link has which address (ARP)", control_neigh},

@@ -103,6 +103,7 @@ static json_t *impaired(const struct impair *im)
 	control_set_u64(object, "reorder_ppm", im->config.reorder_ppm);
 	control_set_u64(object, "duplicate_ppm", im->config.duplicate_ppm);
 	control_set_u64(object, "corrupt_ppm", im->config.corrupt_ppm);
+	control_set_u64(object, "mark_ppm", im->config.mark_ppm);
 	control_set_u64(object, "rate_bps", im->config.rate_bps);
 	control_set_u64(object, "limit_packets", im->config.limit_packets);
 	control_set_u64(object, "seed", im->config.seed);
@@ -112,6 +113,7 @@ static json_t *impaired(const struct impair *im)
 	control_set_u64(object, "duplicated", im->stats.duplicated);
 	control_set_u64(object, "corrupted", im->stats.corrupted);
 	control_set_u64(object, "reordered", im->stats.reordered);
+	control_set_u64(object, "marked", im->stats.marked);
 	control_set_u64(object, "overflowed", im->stats.overflowed);
 	return object;
 }

@@ -3,7 +3,7 @@
  * A bad network in words, as the command line, the configuration file and xtcpctl have them:
  *
  *     loss=1% burst=0.1%/30% delay=40ms jitter=5ms reorder=2% duplicate=0.1% corrupt=0.01%
- *     rate=50mbit limit=1000 seed=7
+ *     mark=1% rate=50mbit limit=1000 seed=7
  *
  * Each word stands once, in any order. What is wrong is said with the word and what it may be.
  */
@@ -143,6 +143,11 @@ static bool word_corrupt(struct impair_config *c, const char *value)
 	return parse_percent(value, &c->corrupt_ppm);
 }
 
+static bool word_mark(struct impair_config *c, const char *value)
+{
+	return parse_percent(value, &c->mark_ppm);
+}
+
 static bool word_rate(struct impair_config *c, const char *value)
 {
 	return parse_with_unit(value, rates, RATE_MAX_BPS, &c->rate_bps) &&
@@ -179,6 +184,7 @@ static const struct word {
     {"reorder", word_reorder, A_SHARE},
     {"duplicate", word_duplicate, A_SHARE},
     {"corrupt", word_corrupt, A_SHARE},
+    {"mark", word_mark, A_SHARE},
     {"rate", word_rate, "a rate from 1kbit to 1000gbit, as 50mbit or 1.5mbit; 0: none"},
     {"limit", word_limit, "packets held at once, from 1 to 1000000"},
     {"seed", word_seed, "a number from 0 to 4294967295"},
@@ -206,8 +212,8 @@ static const char *apply(struct impair_config *c, const char *word, unsigned *se
 		return why;
 	}
 	snprintf(why, why_len,
-		 "%.48s: not one of loss= burst= delay= jitter= reorder= duplicate= corrupt= rate= "
-		 "limit= seed=",
+		 "%.48s: not one of loss= burst= delay= jitter= reorder= duplicate= corrupt= mark= "
+		 "rate= limit= seed=",
 		 word);
 	return why;
 }
@@ -323,6 +329,7 @@ void impair_format(const struct impair_config *c, char text[IMPAIR_TEXT_MAX])
 	put_share(&t, "reorder=", c->reorder_ppm);
 	put_share(&t, "duplicate=", c->duplicate_ppm);
 	put_share(&t, "corrupt=", c->corrupt_ppm);
+	put_share(&t, "mark=", c->mark_ppm);
 	put_rate(&t, c->rate_bps);
 	snprintf(rest, sizeof(rest), "limit=%u seed=%llu", c->limit_packets,
 		 (unsigned long long)c->seed);

@@ -31,7 +31,7 @@ static const char usage[] =
     "      --offload yes|no       segmentation and checksum offload (yes)\n"
     "      --impair 'loss=1% ...' a bad network, both ways: loss= burst=ENTER%/LEAVE% delay= "
     "jitter=\n"
-    "                             reorder= duplicate= corrupt= rate= limit= seed=, or no\n"
+    "                             reorder= duplicate= corrupt= mark= rate= limit= seed=, or no\n"
     "      --impair-in '...'      the same for what comes in alone\n"
     "      --impair-out '...'     the same for what goes out alone\n"
     "      --socket PATH          for programs (/run/xtcp/xtcpd.sock)\n"

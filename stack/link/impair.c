@@ -11,7 +11,7 @@
 
 /* The draws one frame gets: always all of them, in this order. */
 struct fate {
-	bool lost, duplicated, corrupted, reordered;
+	bool lost, duplicated, corrupted, reordered, marked;
 	uint32_t corrupt_bit;
 	uint32_t jitter_unit; /* 0..PPM-1 */
 };
@@ -74,6 +74,7 @@ static struct fate draw(struct impair *im, size_t len)
 	f.reordered = chance(im, c->reorder_ppm);
 	f.corrupt_bit = random_below(&im->random, (uint32_t)len * 8);
 	f.jitter_unit = random_below(&im->random, PPM);
+	f.marked = chance(im, c->mark_ppm);
 	return f;
 }
 
@@ -81,6 +82,30 @@ static bool full(const struct impair *im, size_t len)
 {
 	uint32_t limit = im->config.limit_packets ? im->config.limit_packets : IMPAIR_LIMIT_PACKETS;
 	return im->queued >= limit || len > IMPAIR_LIMIT_BYTES - im->queued_bytes;
+}
+
+#define IP_AT 14 /* behind the Ethernet header */
+#define IP_MIN_BYTES 20
+#define IP_ECN_MASK 3
+
+/* IPv4, and its sender understands marks. */
+static bool is_ect(const uint8_t *frame, size_t len)
+{
+	const uint8_t *ip = frame + IP_AT;
+	return len >= IP_AT + IP_MIN_BYTES && frame[12] == 8 && frame[13] == 0 && ip[0] >> 4 == 4 &&
+	       (ip[1] & IP_ECN_MASK) != 0;
+}
+
+static void set_ce(uint8_t *frame)
+{
+	uint8_t *ip = frame + IP_AT;
+	uint32_t before = ip[1] & IP_ECN_MASK;
+	ip[1] |= IP_ECN_MASK;
+	/* RFC 1624 3: ~(~HC + ~m + m'), as what has been added is less than 4 */
+	uint32_t sum = (uint16_t) ~(ip[10] << 8 | ip[11]) + (IP_ECN_MASK - before);
+	sum = ~(sum + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
 }
 
 /* When the last bit of the frame has left the rate-limited sender; UINT64_MAX: queue full. */
@@ -136,6 +161,7 @@ void impair_push(struct impair *im, const uint8_t *frame, size_t len, uint64_t n
 	if (len == 0)
 		return;
 	struct fate f = draw(im, len);
+	f.lost |= f.marked && !is_ect(frame, len);
 	if (f.lost) {
 		im->stats.lost++;
 		return;
@@ -150,6 +176,10 @@ void impair_push(struct impair *im, const uint8_t *frame, size_t len, uint64_t n
 	if (!q) {
 		im->stats.overflowed++;
 		return;
+	}
+	if (f.marked) {
+		set_ce(q->data);
+		im->stats.marked++;
 	}
 	if (f.corrupted) {
 		q->data[f.corrupt_bit / 8] ^= (uint8_t)(1 << f.corrupt_bit % 8);

@@ -30,6 +30,8 @@ struct impair_config {
 	/* Gilbert-Elliott bursts: from good to bad, from bad to good; all is lost while bad. */
 	uint32_t burst_enter_ppm, burst_leave_ppm;
 	uint32_t duplicate_ppm, corrupt_ppm, reorder_ppm;
+	/* Congestion at a router that knows ECN (RFC 3168 5): marked if it may be, else lost. */
+	uint32_t mark_ppm;
 	uint64_t delay_us, jitter_us; /* delay +- jitter */
 	uint64_t rate_bps;	      /* bits per second, 0: unlimited */
 	uint32_t limit_packets;	      /* held at once; 0: IMPAIR_LIMIT_PACKETS */
@@ -39,7 +41,7 @@ struct impair_config {
 };
 
 struct impair_stats {
-	uint64_t passed, lost, duplicated, corrupted, reordered, overflowed;
+	uint64_t passed, lost, duplicated, corrupted, reordered, overflowed, marked;
 };
 
 struct impair_frame {

@@ -27,6 +27,7 @@ static void draw_link(struct sim *sim)
 	l->reorder_ppm = ONE_OF(sim, 0, 0, 20000, 100000);
 	l->duplicate_ppm = ONE_OF(sim, 0, 0, 1000, 50000);
 	l->corrupt_ppm = ONE_OF(sim, 0, 0, 1000, 10000);
+	l->mark_ppm = ONE_OF(sim, 0, 0, 20000);
 	l->rate_bps = (uint64_t)ONE_OF(sim, 0, 0, 200000, 2000000, 20000000, 100000000);
 	l->limit_packets = ONE_OF(sim, 1000, 1000, 100, 20);
 	if (sim_pick(sim, 8) == 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Explicit congestion notification (RFC 3168): who asks, who marks, who slows down. */
+#include "tests/unit/pair.h"
 #include "tests/unit/suites.h"
 #include "tests/unit/wire.h"
 
@@ -413,6 +414,24 @@ START_TEST(pure_acks_resets_and_fins_are_not_ect)
 }
 END_TEST
 
+/* A whole stream over a path that marks one packet in a hundred: slower, and nothing is lost. */
+START_TEST(marks_instead_of_losses)
+{
+	struct pair *p =
+	    pair_new(&(struct impair_config){.delay_us = 10000, .mark_ppm = 10000, .seed = 3});
+	stack_sysctls(p->st[0])->tcp_ecn = 1;
+	pair_connect(p, "cubic");
+	ck_assert_uint_gt(pair_stream(p, 10000000), 2000000);
+	const struct snmp_mib *there = stack_mib(p->st[1]), *here = stack_mib(p->st[0]);
+	ck_assert_uint_gt(there->counter[IpExtInCEPkts], 20);
+	ck_assert_uint_eq(p->out[0].stats.marked, there->counter[IpExtInCEPkts]);
+	ck_assert_uint_gt(here->counter[TcpExtTCPDeliveredCE], 20);
+	ck_assert_uint_eq(here->counter[TcpRetransSegs], 0);
+	ck_assert_uint_lt(p->sender->cwnd_bytes, 200 * p->sender->mss_cache);
+	pair_free(p);
+}
+END_TEST
+
 /* IP_TOS leaves the two bits alone. */
 START_TEST(the_type_of_service_does_not_mix)
 {
@@ -440,6 +459,7 @@ Suite *ecn_suite(void)
 	tcase_add_test(plain, who_asks_wrongly_is_not_heard);
 	tcase_add_loop_test(plain, a_cookie_remembers, 0, 2);
 	tcase_add_test(plain, a_cookie_that_was_not_asked_remembers_that);
+	tcase_add_test(plain, marks_instead_of_losses);
 	tcase_add_test(plain, without_agreement_marks_mean_nothing);
 	suite_add_tcase(s, plain);
 	TCase *open = tcase_create("open");

@@ -39,6 +39,7 @@ static const struct {
     {"delay=1ms reorder=2% duplicate=100% corrupt=0.01% seed=1",
      "delay=1ms reorder=2% duplicate=100% corrupt=0.01% limit=1000 seed=1"},
     {"rate=50mbit limit=20 seed=1", "rate=50mbit limit=20 seed=1"},
+    {"mark=2% corrupt=1% seed=1", "corrupt=1% mark=2% limit=1000 seed=1"},
     {"rate=1.5gbit seed=1", "rate=1500mbit limit=1000 seed=1"},
     {"rate=9600bit seed=1", "rate=9.6kbit limit=1000 seed=1"},
 };
@@ -64,7 +65,8 @@ START_TEST(every_word_has_its_meaning)
 
 	ck_assert_ptr_null(impair_parse(&c,
 					"loss=1.5% burst=0.2%/25% delay=40ms jitter=5ms reorder=2% "
-					"duplicate=0.1% corrupt=0.01% rate=50mbit limit=99 seed=7",
+					"duplicate=0.1% corrupt=0.01% mark=3% rate=50mbit limit=99 "
+					"seed=7",
 					why, sizeof(why)));
 	ck_assert_uint_eq(c.loss_ppm, 15000);
 	ck_assert_uint_eq(c.burst_enter_ppm, 2000);
@@ -74,6 +76,7 @@ START_TEST(every_word_has_its_meaning)
 	ck_assert_uint_eq(c.reorder_ppm, 20000);
 	ck_assert_uint_eq(c.duplicate_ppm, 1000);
 	ck_assert_uint_eq(c.corrupt_ppm, 100);
+	ck_assert_uint_eq(c.mark_ppm, 30000);
 	ck_assert_uint_eq(c.rate_bps, 50000000);
 	ck_assert_uint_eq(c.limit_packets, 99);
 	ck_assert_uint_eq(c.seed, 7);
@@ -107,7 +110,7 @@ static const struct {
     {"limit=many", "limit=many", "from 1 to"},
     {"seed=x", "seed=x", "4294967295"},
     {"loss=1% loss=2%", "loss=", "twice"},
-    {"speed=1%", "speed=1%", "corrupt= rate="},
+    {"speed=1%", "speed=1%", "corrupt= mark="},
     {"off", "off", "loss= burst="},
     {"", "no words", "loss=1%"},
 };
@@ -222,6 +225,30 @@ START_TEST(held_frames_are_bounded)
 	ck_assert_uint_eq(stats.passed, 10);
 	ck_assert_uint_eq(stats.overflowed, 995);
 	ck_assert_uint_eq(stats.duplicated, 5);
+}
+END_TEST
+
+/* RFC 3168 5: by codepoint, not-ECT, ECT(1), ECT(0), CE. */
+START_TEST(what_may_be_marked_is_not_lost)
+{
+	uint8_t frame[14 + 40] = {[12] = 8, [14] = 0x45};
+	struct impair_config c = {.mark_ppm = 1000000, .seed = 5};
+	struct impair im;
+
+	frame[15] = (uint8_t)(0xb8 | _i);
+	put_be16(frame + 14 + 10, csum_finish(csum_partial(frame + 14, 20, 0)));
+	impair_init(&im, &c);
+	impair_push(&im, frame, sizeof(frame), 1000);
+	ck_assert_uint_eq(im.stats.lost, _i == 0);
+	ck_assert_uint_eq(im.stats.marked, _i != 0);
+	struct impair_frame *q = impair_pop(&im, 1000);
+	ck_assert((q != NULL) == (_i != 0));
+	if (q) {
+		ck_assert_uint_eq(q->data[15], 0xbb);
+		ck_assert_uint_eq(csum_finish(csum_partial(q->data + 14, 20, 0)), 0);
+	}
+	free(q);
+	impair_destroy(&im);
 }
 END_TEST
 
@@ -588,6 +615,7 @@ Suite *impair_suite(void)
 	suite_add_tcase(s, words);
 	tcase_add_test(model, the_same_seed_is_the_same_network);
 	tcase_add_test(model, held_frames_are_bounded);
+	tcase_add_loop_test(model, what_may_be_marked_is_not_lost, 0, 4);
 	tcase_add_test(model, a_restart_is_the_seeds_beginning_and_loses_nothing);
 	suite_add_tcase(s, model);
 	tcase_add_checked_fixture(through, setup, teardown);
