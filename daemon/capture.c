@@ -279,13 +279,15 @@ void capture_input(struct daemon *d, struct pkt *frame)
 	}
 }
 
-void capture_output(struct daemon *d, const struct frame_out *f, bool taken)
+void capture_output(struct daemon *d, const struct frame_out *f, bool taken, const char *impaired)
 {
 	struct captured *c = captured_new(&d->capture, f, PCAPNG_OUT);
 
 	if (!c)
 		return;
 	take_notes(d, c);
+	if (impaired)
+		comment(c, impaired);
 	if (!taken) {
 		comment(c, "dropped: LINK_TX");
 		c->dropped = true;

@@ -79,7 +79,7 @@ void capture_unlisten(struct daemon *d, struct capture_listener *l);
 
 /* stack_input(), watched. */
 void capture_input(struct daemon *d, struct pkt *frame);
-/* The link has taken this frame, or not. */
-void capture_output(struct daemon *d, const struct frame_out *f, bool taken);
+/* The link has taken this frame, or not; `impaired`: what a bad network did to it, or NULL. */
+void capture_output(struct daemon *d, const struct frame_out *f, bool taken, const char *impaired);
 
 #endif

@@ -90,7 +90,7 @@ static bool just_moves(const struct stack_trace *t)
 {
 	return t->kind == TRACE_CWND && t->cwnd.ssthresh_from == t->cwnd.ssthresh_to &&
 	       (t->cwnd.why == TRACE_SLOW_START || t->cwnd.why == TRACE_AVOIDANCE ||
-		t->cwnd.why == TRACE_REDUCTION);
+		t->cwnd.why == TRACE_REDUCTION || t->cwnd.why == TRACE_MODEL);
 }
 
 static void take(struct trace_stream *s, const struct stack_trace *t)

@@ -335,3 +335,28 @@ void impair_format(const struct impair_config *c, char text[IMPAIR_TEXT_MAX])
 		 (unsigned long long)c->seed);
 	put(&t, rest);
 }
+
+static void put_count(struct text *t, uint64_t n, const char *what)
+{
+	char count[64];
+
+	if (!n)
+		return;
+	snprintf(count, sizeof(count), "%s%llu %s",
+		 t->len ? ", " : "impaired: ", (unsigned long long)n, what);
+	put(t, count);
+}
+
+bool impair_done(const struct impair_stats *was, const struct impair_stats *now,
+		 char text[IMPAIR_TEXT_MAX])
+{
+	struct text t = {.to = text};
+
+	text[0] = '\0';
+	put_count(&t, now->lost - was->lost, "lost");
+	put_count(&t, now->overflowed - was->overflowed, "lost in a full queue");
+	put_count(&t, now->duplicated - was->duplicated, "duplicated");
+	put_count(&t, now->corrupted - was->corrupted, "corrupted");
+	put_count(&t, now->reordered - was->reordered, "reordered");
+	return t.len > 0;
+}

@@ -48,7 +48,10 @@ bool impairment_transmit(struct daemon *d, const struct frame_out *f);
 /* "loss=1% delay=40ms seed=7". NULL, or in `why` which word is wrong and what it may be. Without
  * a seed one is drawn. */
 const char *impair_parse(struct impair_config *c, const char *words, char *why, size_t why_len);
-/* The same words again, the seed and the limit always among them. */
+/* What has been done to packets since `was`: "impaired: 1 lost, 2 duplicated". False: nothing. */
+bool impair_done(const struct impair_stats *was, const struct impair_stats *now,
+		 char text[IMPAIR_TEXT_MAX]);
+/* The words of impair_parse() again, the seed and the limit always among them. */
 void impair_format(const struct impair_config *c, char text[IMPAIR_TEXT_MAX]);
 
 #endif

@@ -41,14 +41,27 @@ void link_close(struct daemon *d)
 	link->source.fd = -1;
 }
 
+static bool transmit(struct daemon *d, const struct frame_out *f)
+{
+	return d->impairment.on[IMPAIR_OUT] ? impairment_transmit(d, f) : link_write(d, f);
+}
+
+static bool transmit_watched(struct daemon *d, const struct frame_out *f)
+{
+	struct impair_stats was = d->impairment.model[IMPAIR_OUT].stats;
+	char impaired[IMPAIR_TEXT_MAX];
+
+	bool taken = transmit(d, f);
+	bool any = impair_done(&was, &d->impairment.model[IMPAIR_OUT].stats, impaired);
+	capture_output(d, f, taken, any ? impaired : NULL);
+	return taken;
+}
+
 bool link_transmit(void *ctx, const struct frame_out *f)
 {
 	struct daemon *d = ctx;
 
-	bool taken = d->impairment.on[IMPAIR_OUT] ? impairment_transmit(d, f) : link_write(d, f);
-	if (d->capture.on)
-		capture_output(d, f, taken);
-	return taken;
+	return d->capture.on ? transmit_watched(d, f) : transmit(d, f);
 }
 
 bool link_write(struct daemon *d, const struct frame_out *f)

@@ -149,6 +149,8 @@ const char *trace_why_name(enum trace_why why)
 	    [TRACE_UNDO] = "undone",
 	    [TRACE_TIMEOUT] = "timeout",
 	    [TRACE_CWR] = "reduced",
+	    [TRACE_ECN] = "ECN",
+	    [TRACE_MODEL] = "model",
 	    [TRACE_IDLE] = "idle",
 	    [TRACE_UNUSED] = "unused",
 	};
@@ -160,7 +162,7 @@ static void say_cwnd(struct text *t, const struct stack_trace *e)
 	uint32_t mss = e->cwnd.mss, from = e->cwnd.from / mss, to = e->cwnd.to / mss;
 	bool ssthresh = e->cwnd.ssthresh_from != e->cwnd.ssthresh_to;
 	bool turn = e->cwnd.why != TRACE_SLOW_START && e->cwnd.why != TRACE_AVOIDANCE &&
-		    e->cwnd.why != TRACE_REDUCTION;
+		    e->cwnd.why != TRACE_REDUCTION && e->cwnd.why != TRACE_MODEL;
 
 	if (from == to && !ssthresh && !turn)
 		return;

@@ -51,7 +51,9 @@ enum trace_why {
 	TRACE_RECOVERED, /* the episode is over */
 	TRACE_UNDO,	 /* it was needless: RFC 4015 */
 	TRACE_TIMEOUT,	 /* RFC 5681 3.1 equation 4 */
-	TRACE_CWR,	 /* a reduction without recovery: ECN, a probe that repaired a loss */
+	TRACE_CWR,	 /* a reduction without recovery: a probe has repaired a loss */
+	TRACE_ECN,	 /* RFC 3168 6.1.2 */
+	TRACE_MODEL,	 /* an algorithm with a model of the path: BBR */
 	TRACE_IDLE,	 /* RFC 5681 4.1 */
 	TRACE_UNUSED,	 /* RFC 7661 */
 };

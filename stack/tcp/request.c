@@ -13,6 +13,7 @@
  *   - With TCP_DEFER_ACCEPT a bare ACK is only noted: the child is made when data comes, or when
  * the SYN-ACK sent once more at the end of that time is acknowledged.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "stack/tcp/fastopen.h"
@@ -223,6 +224,7 @@ static void synack_timeout(struct timer *t, void *ctx)
 	bool waits_for_data = req->acked && defer > 0;
 	snmp_inc(listener->stack, TcpExtTCPTimeouts);
 	if (req->num_timeout >= retries && (!waits_for_data || req->num_timeout >= defer)) {
+		trace_state(listener->stack, &req->c, TCP_NEW_SYN_RECV, TCP_CLOSE, ETIMEDOUT);
 		request_free(req);
 		return;
 	}
@@ -313,6 +315,7 @@ static void embryonic_reset(struct request_sock *req, const struct tcp_segment *
 	if (!(seg->flags & TCP_RST))
 		tcp_reset_reply(st, seg, &req->c);
 	snmp_inc(st, TcpExtEmbryonicRsts);
+	trace_state(st, &req->c, TCP_NEW_SYN_RECV, TCP_CLOSE, ECONNRESET);
 	request_free(req);
 }
 

@@ -86,6 +86,8 @@ void trace_probe_slow(const struct tcp_sock *sk, bool keepalive, unsigned times)
 
 static enum trace_why why_of(const struct tcp_sock *sk, const struct cwnd_mark *was)
 {
+	if (sk->ca_state == CA_CWR && was->ca_state != CA_CWR)
+		return TRACE_ECN;
 	if (was->undo_marker && !sk->undo_marker)
 		return TRACE_UNDO;
 	if (sk->ca_state != was->ca_state && sk->ca_state == CA_RECOVERY)
@@ -94,8 +96,10 @@ static enum trace_why why_of(const struct tcp_sock *sk, const struct cwnd_mark *
 		return TRACE_TIMEOUT;
 	if (was->ca_state >= CA_CWR && sk->ca_state < CA_CWR)
 		return TRACE_RECOVERED;
+	if (sk->cc && sk->cc->owns_cwnd)
+		return TRACE_MODEL;
 	if (tcp_in_cwnd_reduction(sk))
-		return was->ca_state == sk->ca_state ? TRACE_REDUCTION : TRACE_CWR;
+		return TRACE_REDUCTION;
 	if (sk->ssthresh_bytes < was->ssthresh_bytes)
 		return TRACE_CWR;
 	return was->cwnd_bytes < was->ssthresh_bytes ? TRACE_SLOW_START : TRACE_AVOIDANCE;

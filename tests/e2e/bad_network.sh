@@ -22,7 +22,7 @@ if_impaired() # PATTERN COMMAND...: COMMAND if a line of link has PATTERN
 	fi
 }
 
-lab up
+lab_up_sanitized
 if_impaired "impair" fail "impaired from the start"
 
 # Delay: 100 pings, none of them faster than it.
@@ -79,6 +79,7 @@ wrong "needs a delay=" reorder=1%
 wrong "usage: link"
 wrong "usage: link" in
 if_impaired "impair" fail "a wrong word impaired"
+lab_sane
 lab down
 
 # By flags; and a wrong one is named before anything is touched.

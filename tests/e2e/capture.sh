@@ -5,7 +5,7 @@
 # connection followed in words.
 . "$(dirname "$0")/lib.sh"
 
-lab up
+lab_up_sanitized
 socket=$(lab dir)/control.sock
 mkdir "$tmp/www"
 "$helper" generate 3000000 >"$tmp/www/file"
@@ -39,7 +39,7 @@ contains "xtcpctl's last words" "$(cat "$tmp/capture.log")" "^[0-9]+ packets cap
 for what in "in [0-9]+ established, mss 1448 wscale" "out [0-9]+ SYN-ACK sent, mss 1460" \
 	"out [0-9]+ .*retransmitted [0-9]+ bytes at [0-9]+ \((RACK|TLP|RTO|after RTO)" \
 	"cwnd [0-9]+ -> [0-9]+, ssthresh [0-9]+ \(recovery\)" "in [0-9]+ dropped: TCP_CSUM" \
-	"in [0-9]+ dropped: NO_SOCKET" "(closing|FIN received|closed)" \
+	"out [0-9]+ .*impaired: [0-9]+ lost" "in [0-9]+ dropped: NO_SOCKET" "(closing|FIN received|closed)" \
 	"^received [1-9][0-9]* lost 0$"; do
 	contains "the capture" "$(cat "$tmp/packets")" "$what"
 done
@@ -93,3 +93,4 @@ refused 1 "neither ADDRESS" trace nonsense
 refused 1 "count: not a number" capture -c many
 refused 2 "-x: not -w, -c or -s" capture -x
 refused 2 "has no --json" --json capture
+lab_sane

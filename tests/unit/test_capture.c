@@ -368,6 +368,23 @@ START_TEST(a_frame_the_link_refuses_is_seen_as_dropped)
 }
 END_TEST
 
+START_TEST(what_a_bad_network_does_is_said)
+{
+	struct impair_config c = {.loss_ppm = 1000000};
+
+	capture_listen(d, &listener);
+	impairment_set(d, IMPAIR_OUT, &c);
+	input_segment(ACK, 1, 1, 10);
+	expect_seen("in 64/64 dropped dropped: NO_SOCKET\n"
+		    "out 54/54 impaired: 1 lost\n");
+	c = (struct impair_config){.duplicate_ppm = 1000000, .corrupt_ppm = 1000000};
+	impairment_set(d, IMPAIR_OUT, &c);
+	input_segment(ACK, 1, 1, 10);
+	expect_seen("in 64/64 dropped dropped: NO_SOCKET\n"
+		    "out 54/54 impaired: 1 duplicated, 1 corrupted\n");
+}
+END_TEST
+
 START_TEST(a_frame_without_a_neighbour_is_seen_when_it_is_dropped)
 {
 	struct sock_addr to = {.addr = ip_v4(PEER_V4 + 5), .port = 9};
@@ -556,6 +573,7 @@ Suite *capture_suite(void)
 	tcase_add_test(watch, what_is_sent_during_input_comes_after_it);
 	tcase_add_test(watch, nobody_listens_and_nothing_is_seen);
 	tcase_add_test(watch, a_frame_the_link_refuses_is_seen_as_dropped);
+	tcase_add_test(watch, what_a_bad_network_does_is_said);
 	tcase_add_test(watch, a_frame_without_a_neighbour_is_seen_when_it_is_dropped);
 	tcase_add_test(watch, a_connection_comments_its_packets);
 	tcase_add_test(watch, a_capture_ends_after_its_count);

@@ -117,6 +117,17 @@ START_TEST(a_synack_that_nobody_answers_is_sent_again)
 }
 END_TEST
 
+START_TEST(a_handshake_that_nobody_completes_is_over)
+{
+	wire_listen(w, 5);
+	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
+	for (int i = 0; i < 70; i++)
+		wire_ms(w, 1001);
+	expect_among("SYN-ACK sent again (5)");
+	expect_among("closed: Connection timed out");
+}
+END_TEST
+
 START_TEST(a_syn_that_nobody_answers_is_sent_again)
 {
 	wire_connect(w);
@@ -228,6 +239,7 @@ Suite *trace_suite(void)
 	tcase_add_test(life, a_reset_has_its_error);
 	tcase_add_test(life, a_refusal_has_its_error);
 	tcase_add_test(life, a_synack_that_nobody_answers_is_sent_again);
+	tcase_add_test(life, a_handshake_that_nobody_completes_is_over);
 	tcase_add_test(life, a_syn_that_nobody_answers_is_sent_again);
 	tcase_add_test(life, a_dropped_frame_has_its_reason);
 	tcase_add_test(life, a_closed_window_is_probed);
