@@ -142,7 +142,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		collected(xs, false);
 		return false;
 	}
-	if (msg.msg_controllen)
+	bool marked = msg.msg_controllen != 0; /* where the read ended, whatever follows */
+	if (marked)
 		write_ended(xs, &msg);
 	if (urgent) {
 		tcp_send_urgent(xs->sk);
@@ -156,7 +157,7 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	xs->bulk = (size_t)got == asked;
 	if (xs->bulk && *budget > 0)
 		return true;
-	if (xs->bulk || xs->ending || urgent || xs->urgent || msg.msg_flags & MSG_CTRUNC)
+	if (xs->bulk || xs->ending || urgent || xs->urgent || marked || msg.msg_flags & MSG_CTRUNC)
 		xsocket_want(xs, WORK_COLLECT);
 	return false;
 }

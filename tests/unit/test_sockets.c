@@ -268,7 +268,9 @@ START_TEST(the_end_of_a_write_says_that_more_follows)
 	run_until(s, POLLIN);
 	ck_assert_int_eq((int)recv(s, got, sizeof(got), MSG_DONTWAIT), 7);
 	ck_assert_str_eq(got, "one two");
-	send_marked(c, "three", RPC_MARK_EOR);
+	send_marked(c, "th", RPC_MARK_MORE); /* each is a read of its own */
+	send_marked(c, "ree", RPC_MARK_EOR);
+	ck_assert_int_eq((int)recv(s, got, sizeof(got), MSG_DONTWAIT), -1);
 	run_until(s, POLLIN);
 	ck_assert_int_eq((int)recv(s, got, sizeof(got), MSG_DONTWAIT), 5);
 	ck_assert_int_eq(open_descriptors(), before);
