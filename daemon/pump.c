@@ -59,6 +59,43 @@ void pump_padding(struct xsocket *xs)
 	}
 }
 
+/* The bytes that MSG_FASTOPEN put in front of the padding. False: not all of them yet. */
+static bool collect_head(struct xsocket *xs)
+{
+	struct iovec iov[SPANS];
+
+	while (xs->syn_left) {
+		int n = tcp_send_reserve(xs->sk, xs->syn_left, iov, SPANS);
+		if (n == 0)
+			return false;
+		struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+		ssize_t got = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT);
+		tcp_send_commit(xs->sk, got > 0 ? (size_t)got : 0);
+		if (got <= 0)
+			return false;
+		xs->syn_left -= (uint32_t)got;
+	}
+	return true;
+}
+
+void pump_begin(struct xsocket *xs)
+{
+	if (collect_head(xs))
+		pump_padding(xs);
+}
+
+/* RFC 7413: the SYN waits for data. Of TCP_FASTOPEN_CONNECT the program is to write it, so F must be
+ * writable. */
+void pump_connecting(struct xsocket *xs)
+{
+	if (!tcp_connect_deferred(xs->sk))
+		return;
+	if (xs->fast)
+		(void)collect_head(xs);
+	else
+		pump_collect(xs);
+}
+
 /* The next byte in E is the one F sent with MSG_OOB. */
 static bool at_urgent(const struct xsocket *xs)
 {
@@ -166,8 +203,12 @@ void pump_collect(struct xsocket *xs)
 {
 	size_t budget = COLLECT_BYTES;
 
+	if (xs->syn_left && !collect_head(xs) && !xs->hungup)
+		return;
 	if (xs->pad_left)
 		pump_padding(xs);
+	if (xs->pad_left && !xs->hungup)
+		return; /* the shim is still at it */
 	if (xs->collected) {
 		if (xs->hungup)
 			xsocket_hangup(xs, fd_error(xs->source.fd) != 0);
@@ -298,7 +339,9 @@ static void collect(struct xsocket *xs)
 	case XS_DIRECT:
 		break;
 	default: /* padding: only the end of the program counts */
-		if (xs->hungup)
+		if (xs->state == XS_CONNECTING)
+			pump_connecting(xs);
+		if (xs->sk && xs->hungup)
 			xsocket_close(xs, false);
 	}
 }

@@ -271,6 +271,18 @@ static int do_outq(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	return 0;
 }
 
+static int do_fastopen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	const struct sockaddr_in *sin = &call->req->addr;
+	struct sock_addr remote = {.addr = {.family = ADDR_NONE}};
+
+	if (sin->sin_family == AF_INET)
+		remote = from_sockaddr_in(sin);
+	int room = tcp_fastopen_room(xs->sk, &remote);
+	reply->arg = room > 0 ? room : 0;
+	return room < 0 ? room : 0;
+}
+
 typedef int handler_fn(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply);
 
 static handler_fn *const handlers[RPC_TYPE_MAX] = {
@@ -285,6 +297,7 @@ static handler_fn *const handlers[RPC_TYPE_MAX] = {
     [RPC_DISCONNECT] = do_disconnect,
     [RPC_OUTQ] = do_outq,
     [RPC_OPTIONS] = do_options,
+    [RPC_FASTOPEN] = do_fastopen,
 };
 
 /* --- requests about a socket that has ended: F is still open and may ask what became of it */

@@ -265,20 +265,31 @@ void xsocket_watch(struct xsocket *xs, const struct rpc_request *req, int f_fd)
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req)
 {
 	struct sock_addr remote = from_sockaddr_in(&req->addr);
-	int err = req->addr.sin_family == AF_INET ? tcp_connect(xs->sk, &remote) : -EAFNOSUPPORT;
+	int err = -EAFNOSUPPORT;
+
+	xs->fast = req->flags & RPC_FLAG_FASTOPEN;
+	if (req->addr.sin_family == AF_INET)
+		err = xs->fast ? tcp_connect_fast(xs->sk, &remote) : tcp_connect(xs->sk, &remote);
 
 	kept_options_drop(&xs->kept);
 	xs->pad_left += req->pad_bytes;
-	if (err < 0)
+	if (xs->fast && req->arg > 0)
+		xs->syn_left = (uint32_t)req->arg;
+	if (err < 0) {
 		xsocket_fail(xs, -err);
-	else
-		xs->state = XS_CONNECTING;
+		return;
+	}
+	xs->state = XS_CONNECTING;
+	if (xs->fast && xs->syn_left == 0)
+		tcp_connect_go(xs->sk);
+	if (tcp_connect_deferred(xs->sk))
+		xsocket_want(xs, WORK_COLLECT);
 }
 
 static void connected(struct xsocket *xs)
 {
 	xs->state = XS_CONNECTED;
-	pump_padding(xs); /* F is writable from here on */
+	pump_begin(xs);
 	xsocket_want(xs, WORK_COLLECT | WORK_DELIVER);
 }
 

@@ -75,9 +75,11 @@ struct xsocket {
 	bool ending : 1;     /* E says that its end is near: behind what is to be read */
 	bool roomy : 1;	     /* E's send buffer is as large as it may be */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
+	bool fast : 1;	     /* MSG_FASTOPEN: F is not writable while connecting */
 	bool failed : 1;     /* the connection is dead; what was received is still delivered */
 	int error;	     /* ... and why */
 	uint32_t pad_left;   /* padding still in front of the stream */
+	uint32_t syn_left;   /* and in front of that bytes of the program's, for the SYN */
 	uint32_t direct;     /* its pair (direct.h), 0: none */
 	uint8_t direct_mark; /* the last sweep that saw it */
 
@@ -123,6 +125,8 @@ int fd_error(int fd); /* SO_ERROR, cleared by reading */
 
 /* --- pump.c: bytes */
 void pump_collect(struct xsocket *xs);		    /* program to stack */
+void pump_connecting(struct xsocket *xs);	    /* what the SYN may take along */
+void pump_begin(struct xsocket *xs);		    /* connected: F is writable from here on */
 void pump_deliver(struct xsocket *xs);		    /* stack to program */
 void pump_padding(struct xsocket *xs);		    /* reads away the padding in front */
 size_t pump_unread_bytes(const struct xsocket *xs); /* written by the program, not yet collected */

@@ -22,9 +22,11 @@
  *                 leaves unread until the connection is made (then F is writable) or refused (E is
  *                 closed with the padding unread: F shows ERR and HUP). From then on the stream
  *                 is the connection's bytes. No reply: the shim waits for POLLOUT, and asks
- *                 RPC_GETERR on failure.
+ *                 RPC_GETERR on failure. With RPC_FLAG_FASTOPEN the stream's first arg bytes come
+ *                 before the padding, for the SYN to take along. A socket with TCP_FASTOPEN_CONNECT
+ *                 may be writable at once: its SYN waits for what the program writes.
  *   everything    on a Q, with F attached. BIND, LISTEN, GETSOCKOPT, GETNAME, GETPEER, GETERR,
- *   else          UNLISTEN, DISCONNECT, LINGER are answered by one struct rpc_reply; SETSOCKOPT
+ *   else          UNLISTEN, DISCONNECT, LINGER, FASTOPEN are answered by one struct rpc_reply; SETSOCKOPT
  *                 only if RPC_FLAG_REPLY is set. xtcpd handles requests in the order in which the
  *                 connections were made, so ATTACH, SETSOCKOPT and BIND of one thread stay in
  * order.
@@ -99,12 +101,14 @@ enum rpc_type {
 	RPC_FELL,    /* a rule left a socket to the kernel: addr, arg (enum rule_use), value: which
 			rule. The descriptor is the connection itself. No reply */
 	RPC_INTERFACE, /* the descriptor is the connection itself. Reply: struct rpc_interface */
+	RPC_FASTOPEN,  /* MSG_FASTOPEN to addr. Reply: arg = bytes the SYN could take along */
 	RPC_TYPE_MAX
 };
 
 enum {
-	RPC_FLAG_REPLY = 1, /* SETSOCKOPT: wait for the result */
-	RPC_FLAG_KEEP = 2,  /* SETSOCKOPT: note it, the socket may be left to the kernel */
+	RPC_FLAG_REPLY = 1,    /* SETSOCKOPT: wait for the result */
+	RPC_FLAG_KEEP = 2,     /* SETSOCKOPT: note it, the socket may be left to the kernel */
+	RPC_FLAG_FASTOPEN = 4, /* CONNECT: MSG_FASTOPEN; arg bytes follow in front of the padding */
 };
 
 struct rpc_request {

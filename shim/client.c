@@ -130,17 +130,26 @@ void rpc_init(struct rpc_request *req, enum rpc_type type)
 	req->type = (uint16_t)type;
 }
 
-/* The record with one or two descriptors attached, and padding behind it. */
+/* What follows a record: bytes, then padding. */
+struct tail {
+	const void *data;
+	size_t len;
+	uint32_t pad_bytes;
+};
+static const struct tail no_tail;
+
+/* The record with one or two descriptors attached, and what follows it. */
 static bool send_record(int over, const int *fds, size_t count, const struct rpc_request *req,
-			uint32_t pad_bytes)
+			const struct tail *tail)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(2 * sizeof(int))];
 	} control = {0};
-	struct iovec iov[1 + PAD_CHUNKS_MAX] = {{(void *)req, sizeof(*req)}};
-	size_t n = 1, total = sizeof(*req);
-	for (uint32_t left = pad_bytes; left > 0 && n < sizeof(iov) / sizeof(iov[0]); n++) {
+	struct iovec iov[2 + PAD_CHUNKS_MAX] = {{(void *)req, sizeof(*req)},
+						{(void *)tail->data, tail->len}};
+	size_t n = 2, total = sizeof(*req) + tail->len;
+	for (uint32_t left = tail->pad_bytes; left > 0 && n < sizeof(iov) / sizeof(iov[0]); n++) {
 		size_t part = left < PAD_CHUNK ? left : PAD_CHUNK;
 		iov[n] = (struct iovec){(void *)zeros, part};
 		left -= (uint32_t)part;
@@ -164,11 +173,12 @@ static bool send_record(int over, const int *fds, size_t count, const struct rpc
 	return false;
 }
 
-bool xtcpd_send_own(int fd, struct rpc_request *req)
+bool xtcpd_send_own(int fd, struct rpc_request *req, const void *data, size_t len)
 {
+	struct tail tail = {data, len, req->pad_bytes};
 	if (!f_attached(fd) && !reach(fd))
 		return false;
-	return send_record(fd, &fd, 1, req, req->pad_bytes);
+	return send_record(fd, &fd, 1, req, &tail);
 }
 
 bool xtcpd_attach(int fd)
@@ -178,7 +188,7 @@ bool xtcpd_attach(int fd)
 		return true;
 	rpc_init(&req, RPC_ATTACH);
 	hint_set(fd, HINT_OURS | HINT_ASK);
-	return xtcpd_send_own(fd, &req);
+	return xtcpd_send_own(fd, &req, NULL, 0);
 }
 
 /* AF_UNIX calls a socket writable while what it sent and the peer has not read is at most a quarter
@@ -211,7 +221,7 @@ int xtcpd_ask_open(int fd, struct rpc_request *req)
 	if (!xtcpd_attach(fd))
 		return -1;
 	int q = q_open();
-	if (q < 0 || send_record(q, &fd, 1, req, 0))
+	if (q < 0 || send_record(q, &fd, 1, req, &no_tail))
 		return q;
 	int saved = errno;
 	real.close(q);
@@ -257,7 +267,7 @@ bool xtcpd_ask_itself(struct rpc_request *req, struct rpc_reply *reply)
 	int q = q_open();
 	if (q < 0)
 		return false;
-	bool ok = send_record(q, &q, 1, req, 0) && xtcpd_answer(q, reply);
+	bool ok = send_record(q, &q, 1, req, &no_tail) && xtcpd_answer(q, reply);
 	int saved = errno;
 	real.close(q);
 	errno = saved;
@@ -290,7 +300,7 @@ void xtcpd_tell(struct rpc_request *req)
 	int q = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (q >= 0 && (real.connect(q, (struct sockaddr *)&un, path_address(&un)) == 0 ||
 		       real.connect(q, (struct sockaddr *)&un, abstract_address(&un)) == 0))
-		send_record(q, &q, 1, req, 0);
+		send_record(q, &q, 1, req, &no_tail);
 	if (q >= 0)
 		real.close(q);
 	errno = saved;
@@ -303,7 +313,7 @@ bool xtcpd_hand_over(int fd, int fresh, struct rpc_reply *reply)
 	if (q < 0)
 		return false;
 	rpc_init(&req, RPC_DISCONNECT);
-	bool ok = send_record(q, both, 2, &req, 0) && xtcpd_answer(q, reply);
+	bool ok = send_record(q, both, 2, &req, &no_tail) && xtcpd_answer(q, reply);
 	int saved = errno;
 	real.close(q);
 	errno = saved;

@@ -40,6 +40,11 @@ static int wait_connected(int fd, int timed_out)
 	return 0;
 }
 
+int f_wait_connected(int fd)
+{
+	return wait_connected(fd, EINPROGRESS);
+}
+
 /* connect() once more on a socket that is, or was, connecting. */
 static int connect_again(int fd)
 {
@@ -73,22 +78,52 @@ static bool is_nobodys(const struct sockaddr_in *to)
 	return v4 == INADDR_BROADCAST || IN_MULTICAST(v4);
 }
 
-static int start(int fd, const struct sockaddr_in *to)
+static void name_target(struct rpc_request *req, const struct sockaddr_in *to)
+{
+	rpc_init(req, RPC_CONNECT);
+	req->addr = *to;
+	req->addr_len = sizeof(*to);
+}
+
+int f_start_connect(int fd, const struct sockaddr_in *to, bool fastopen, const void *data,
+		    size_t len)
 {
 	struct rpc_request req;
-	rpc_init(&req, RPC_CONNECT);
-	req.addr = *to;
-	req.addr_len = sizeof(*to);
+	if (is_nobodys(to))
+		return fail(ENETUNREACH);
+	name_target(&req, to);
+	req.flags = fastopen ? RPC_FLAG_FASTOPEN : 0;
+	req.arg = (int32_t)len;
 	req.pad_bytes = f_padding_bytes(fd);
 	f_set_state(fd, F_CONNECTING);
 	hint_set(fd, HINT_OURS | HINT_ASK);
-	if (!xtcpd_send_own(fd, &req)) {
-		f_set_state(fd, F_NONE);
+	if (xtcpd_send_own(fd, &req, data, len))
+		return 0;
+	f_set_state(fd, F_NONE);
+	return -1;
+}
+
+/* TCP_FASTOPEN_CONNECT with a cookie: writable at once, as the SYN waits for what is written. */
+static int start_deferred(int fd, const struct sockaddr_in *to)
+{
+	struct rpc_request req;
+	name_target(&req, to);
+	if (!xtcpd_send_own(fd, &req, NULL, 0))
 		return -1;
-	}
+	f_set_state(fd, F_CONNECTED);
+	hint_set(fd, HINT_OURS);
+	return 0;
+}
+
+static int start(int fd, const struct sockaddr_in *to)
+{
+	if (f_is_fast(fd) && fastopen_room(fd, to) > 0)
+		return start_deferred(fd, to);
+	if (f_start_connect(fd, to, false, NULL, 0) < 0)
+		return -1;
 	if (fcntl(fd, F_GETFL) & O_NONBLOCK)
 		return fail(EINPROGRESS);
-	return wait_connected(fd, EINPROGRESS);
+	return f_wait_connected(fd);
 }
 
 static int connect_ours(int fd, const struct sockaddr *addr, socklen_t len)

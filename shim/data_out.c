@@ -124,8 +124,14 @@ EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct s
 	ssize_t rc;
 	bool quiet = hinted_ours(fd);
 	int native = quiet ? flags | MSG_NOSIGNAL : flags;
-	if (flags & MSG_FASTOPEN && f_is_ours(fd))
-		return fail(EOPNOTSUPP);
+	if (flags & MSG_FASTOPEN && f_is_ours(fd)) {
+		struct iovec iov = {(void *)p, n};
+		struct msghdr m = {.msg_name = (void *)addr,
+				   .msg_namelen = addr ? len : 0,
+				   .msg_iov = &iov,
+				   .msg_iovlen = 1};
+		return fastopen_send(fd, &m, flags);
+	}
 	if (must_ask(fd) && address_is_good(addr, len) && ask_before_writing(fd, flags, &rc))
 		return rc;
 	if (flags & (MSG_MORE | MSG_EOR) && n > 0 && f_is_ours(fd)) {
@@ -165,8 +171,11 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	ssize_t rc;
 	bool quiet = hinted_ours(fd);
 	int native = quiet ? flags | MSG_NOSIGNAL : flags;
-	if (flags & MSG_FASTOPEN && f_is_ours(fd))
-		return fail(EOPNOTSUPP);
+	if (flags & MSG_FASTOPEN && f_is_ours(fd)) {
+		struct msghdr copy;
+		return copy_in(&copy, m, sizeof(copy)) ? fastopen_send(fd, &copy, flags)
+						       : fail(EFAULT);
+	}
 	if (must_ask(fd) && !is_nowhere(m) && ask_before_writing(fd, flags, &rc))
 		return rc;
 	if (flags & (MSG_MORE | MSG_EOR) && !is_nowhere(m) && f_is_ours(fd))

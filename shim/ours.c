@@ -23,6 +23,7 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 #define WORD_ERROR (0xffull << WORD_ERROR_SHIFT)
 #define WORD_READ_SHUT 0x10000ull
 #define WORD_DECIDED 0x20000ull
+#define WORD_FAST 0x40000ull
 
 static bool is_marked(const struct sockaddr_un *un, socklen_t len)
 {
@@ -137,6 +138,18 @@ void f_set_decided(int fd)
 bool f_decided(int fd)
 {
 	return word_of(fd) & WORD_DECIDED;
+}
+
+void f_set_fast(int fd, bool fast)
+{
+	uint64_t word = word_of(fd) & ~WORD_FAST;
+	if ((word & WORD_STATE) == F_NONE)
+		set_word(fd, fast ? word | WORD_FAST : word);
+}
+
+bool f_is_fast(int fd)
+{
+	return word_of(fd) & WORD_FAST;
 }
 
 int f_take_native_error(int fd)

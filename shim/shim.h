@@ -90,6 +90,9 @@ bool f_read_shut(int fd);
 /* It has been used on the stack already, so no rule leaves it to the kernel any more. */
 void f_set_decided(int fd);
 bool f_decided(int fd);
+/* TCP_FASTOPEN_CONNECT of a fresh socket; forgotten with the next f_set_state(). */
+void f_set_fast(int fd, bool fast);
+bool f_is_fast(int fd);
 short f_poll(int fd, short events, int timeout_ms); /* revents; -1 with errno */
 bool f_hungup(int fd);
 /* A new, unattached F; -1 with errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
@@ -110,8 +113,8 @@ short f_wait_writable(int fd);
 /* --- client.c: talking to xtcpd. False and -1: errno says why (ENETDOWN: nobody there) */
 bool xtcpd_present(void);  /* asked once; complains on stderr if not */
 bool xtcpd_attach(int fd); /* idempotent */
-/* Sends a record on fd's own connection, followed by req->pad_bytes of padding. */
-bool xtcpd_send_own(int fd, struct rpc_request *req);
+/* Sends a record on fd's own connection, followed by `len` bytes and req->pad_bytes of padding. */
+bool xtcpd_send_own(int fd, struct rpc_request *req, const void *data, size_t len);
 bool xtcpd_pad(int fd, uint32_t bytes);
 uint32_t f_padding_bytes(int fd);
 void rpc_init(struct rpc_request *req, enum rpc_type type);
@@ -130,6 +133,16 @@ void xtcpd_tell(struct rpc_request *req);
 void tell_refused(unsigned what, const char *call, int err);
 /* The socket's error, which this clears (SO_ERROR); 0 if there is none. */
 int xtcpd_take_error(int fd);
+
+/* --- connect.c */
+/* Sends RPC_CONNECT, which the first `len` bytes of the stream follow. 0, or -1 with errno. */
+int f_start_connect(int fd, const struct sockaddr_in *to, bool fastopen, const void *data,
+		    size_t len);
+int f_wait_connected(int fd); /* blocks; 0, or -1 with errno (EINPROGRESS: the time is over) */
+
+/* --- fastopen.c: how many bytes a SYN could take along, or -1; sendmsg() with MSG_FASTOPEN */
+int fastopen_room(int fd, const struct sockaddr_in *to);
+ssize_t fastopen_send(int fd, const struct msghdr *m, int flags);
 
 /* --- data_in.c, data_out.c: a kernel call on fd has given n: what TCP would say. Sets errno. */
 ssize_t explain_received(int fd, ssize_t n);

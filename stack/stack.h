@@ -142,27 +142,28 @@ struct sysctls {
 	uint32_t tcp_base_mss;			/* 1024 */
 	uint32_t tcp_max_sockets;		/* 1048576 */
 	uint32_t tcp_fastopen;			/* 1: TFO_* in tcp/fastopen.h */
-	struct fastopen_keys tcp_fastopen_key;	/* at random */
-	char tcp_congestion_control[16];	/* "cubic" when there, else "reno" */
-	uint16_t ip_local_port_range[2];	/* 32768, 60999 */
-	uint16_t ip_unprivileged_port_start;	/* 1024; enforced by the caller of tcp_bind() */
-	uint32_t ip_default_ttl;		/* 64 */
-	uint32_t ipfrag_high_thresh;		/* 4 MiB */
-	uint32_t ipfrag_max_queues;		/* 1024 datagrams */
-	uint32_t ipfrag_max_fragments;		/* 64 per datagram */
-	uint32_t ipfrag_time_s;			/* 30 */
-	uint32_t icmp_ratelimit_per_s;		/* 1000, burst icmp_msgs_burst */
-	uint32_t icmp_msgs_burst;		/* 50 */
-	uint32_t ip_pmtu_expires_s;		/* 600 */
-	uint32_t ip_min_pmtu;			/* 552 */
-	uint32_t neigh_gc_thresh3;		/* 1024 entries */
-	uint32_t neigh_unres_qlen;		/* 64 packets per incomplete entry */
-	uint32_t neigh_retrans_ms;		/* 1000 */
-	uint32_t neigh_reachable_ms;		/* 30000 */
-	uint32_t neigh_delay_first_probe_ms;	/* 5000 */
-	uint32_t neigh_mcast_solicit;		/* 3 */
-	uint32_t neigh_ucast_solicit;		/* 3 */
-	uint32_t neigh_gc_stale_s;		/* 60 */
+	uint32_t tcp_fastopen_blackhole_timeout_s; /* 0: black holes are not looked for */
+	struct fastopen_keys tcp_fastopen_key;	   /* at random */
+	char tcp_congestion_control[16];	   /* "cubic" when there, else "reno" */
+	uint16_t ip_local_port_range[2];	   /* 32768, 60999 */
+	uint16_t ip_unprivileged_port_start;	   /* 1024; enforced by the caller of tcp_bind() */
+	uint32_t ip_default_ttl;		   /* 64 */
+	uint32_t ipfrag_high_thresh;		   /* 4 MiB */
+	uint32_t ipfrag_max_queues;		   /* 1024 datagrams */
+	uint32_t ipfrag_max_fragments;		   /* 64 per datagram */
+	uint32_t ipfrag_time_s;			   /* 30 */
+	uint32_t icmp_ratelimit_per_s;		   /* 1000, burst icmp_msgs_burst */
+	uint32_t icmp_msgs_burst;		   /* 50 */
+	uint32_t ip_pmtu_expires_s;		   /* 600 */
+	uint32_t ip_min_pmtu;			   /* 552 */
+	uint32_t neigh_gc_thresh3;		   /* 1024 entries */
+	uint32_t neigh_unres_qlen;		   /* 64 packets per incomplete entry */
+	uint32_t neigh_retrans_ms;		   /* 1000 */
+	uint32_t neigh_reachable_ms;		   /* 30000 */
+	uint32_t neigh_delay_first_probe_ms;	   /* 5000 */
+	uint32_t neigh_mcast_solicit;		   /* 3 */
+	uint32_t neigh_ucast_solicit;		   /* 3 */
+	uint32_t neigh_gc_stale_s;		   /* 60 */
 };
 
 /* NULL when memory is short or config is out of range. `ctx` is passed to ops. */

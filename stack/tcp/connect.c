@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "stack/stack_impl.h"
+#include "stack/tcp/fastopen.h"
 
 static int connect_state_error(const struct tcp_sock *sk)
 {
@@ -30,13 +30,17 @@ static struct ip_addr destination(const struct tcp_sock *sk, const struct sock_a
 	return ip_v4(0x7f000001);
 }
 
-int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
+int tcp_connect_check(const struct tcp_sock *sk, const struct sock_addr *remote)
 {
 	int err = connect_state_error(sk);
+	return err || remote->addr.family == ADDR_IPV4 ? err : -EAFNOSUPPORT;
+}
+
+static int connect_to(struct tcp_sock *sk, const struct sock_addr *remote, bool fast)
+{
+	int err = tcp_connect_check(sk, remote);
 	if (err)
 		return err;
-	if (remote->addr.family != ADDR_IPV4)
-		return -EAFNOSUPPORT;
 	tcp_sock_renew(sk);
 	bool any = sk->bound_addr.family != ADDR_IPV4 || sk->bound_addr.v4 == 0;
 	sk->c.laddr = any ? (struct ip_addr){.family = ADDR_NONE} : sk->bound_addr;
@@ -49,7 +53,7 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 	if (!err)
 		err = bind_connect(sk);
 	if (!err)
-		err = tcp_connect_start(sk);
+		err = tcp_connect_start(sk, fast);
 	if (err) {
 		if (!sk->bound_port_set)
 			bind_release(sk);
@@ -58,7 +62,17 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 	return err;
 }
 
-int tcp_connect_start(struct tcp_sock *sk)
+int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
+{
+	return connect_to(sk, remote, sk->fastopen_connect);
+}
+
+int tcp_connect_fast(struct tcp_sock *sk, const struct sock_addr *remote)
+{
+	return connect_to(sk, remote, true);
+}
+
+int tcp_connect_start(struct tcp_sock *sk, bool fast)
 {
 	struct stack *st = sk->stack;
 	tcp_set_state(sk, TCP_SYN_SENT);
@@ -77,7 +91,8 @@ int tcp_connect_start(struct tcp_sock *sk)
 	sk->rcv_ssthresh = sk->rcv_wnd;
 	ecn_offer(sk);
 	snmp_inc(st, TcpActiveOpens);
-	tcp_send_syn(sk);
+	if (!fast || !fastopen_connect_start(sk))
+		tcp_send_syn(sk);
 	return 0;
 }
 
@@ -133,6 +148,7 @@ static void established(struct tcp_sock *sk, struct tcp_segment *seg)
 	take_syn_window(sk, seg);
 	tcp_set_state(sk, TCP_ESTABLISHED);
 	tcp_init_transfer(sk);
+	fastopen_rcv_synack(sk, seg);
 	tcp_event(sk, TCP_EVENT_CONNECTED);
 	sk->ack_now = true;
 	tcp_want_flush(sk);

@@ -37,8 +37,30 @@ bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg);
 void fastopen_child_reset(struct tcp_sock *child);   /* by the peer, in SYN_RECV */
 void fastopen_child_settled(struct tcp_sock *child); /* it leaves SYN_RECV */
 
+void fastopen_server_option(const struct tcp_sock *sk, struct tcp_options *opt);
+
+/* --- fastopen_client.c */
+/* In SYN_SENT, for a connect() with Fast Open. True: the SYN waits for data. */
+bool fastopen_connect_start(struct tcp_sock *sk);
+void fastopen_xmit_deferred(struct tcp_sock *sk); /* at the flush */
+/* As the SYN is made: how many bytes go with it, recorded behind it. */
+uint32_t fastopen_attach_data(struct tcp_sock *sk);
 /* What sk's SYN or SYN-ACK says of Fast Open: the first one only. */
 void fastopen_syn_option(const struct tcp_sock *sk, struct tcp_options *opt);
+/* The SYN-ACK has been taken, the connection is ESTABLISHED. */
+void fastopen_rcv_synack(struct tcp_sock *sk, const struct tcp_segment *seg);
+/* The RTO has fired; the connection may end by it. */
+void fastopen_timed_out(struct tcp_sock *sk, bool gives_up);
+
+/* --- fastopen_cache.c */
+struct fastopen_known {
+	uint16_t mss;	    /* 0: nothing is known */
+	uint8_t cookie_len; /* 0: none */
+	uint8_t cookie[TCP_FASTOPEN_COOKIE_MAX];
+};
+struct fastopen_known fastopen_cache_get(struct stack *st, const struct sock_common *c);
+void fastopen_cache_set(struct stack *st, const struct sock_common *c, uint16_t mss,
+			const struct tcp_options *opt);
 
 /* --- sockopt_fastopen.c: -ENOPROTOOPT for what is not an option of Fast Open */
 int fastopen_setsockopt(struct tcp_sock *sk, int name, int value);

@@ -214,9 +214,9 @@ bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg)
 	return true;
 }
 
-void fastopen_syn_option(const struct tcp_sock *sk, struct tcp_options *opt)
+void fastopen_server_option(const struct tcp_sock *sk, struct tcp_options *opt)
 {
-	if (sk->total_retrans > 0 || !sk->fastopen_new_cookie || !sk->fastopen_listener)
+	if (!sk->fastopen_new_cookie || !sk->fastopen_listener)
 		return;
 	opt->has_tfo = true;
 	opt->tfo_len = FASTOPEN_COOKIE_BYTES;

@@ -36,6 +36,7 @@ static void info_negotiated(const struct tcp_sock *sk, struct tcp_info *info)
 		info->tcpi_options |= TCPI_OPT_SACK;
 	if (sk->syn_data_acked)
 		info->tcpi_options |= TCPI_OPT_SYN_DATA;
+	info->tcpi_fastopen_client_fail = sk->fastopen_fail & 3;
 	if (sk->wscale_ok) {
 		info->tcpi_options |= TCPI_OPT_WSCALE;
 		info->tcpi_snd_wscale = sk->snd_wscale & 15;

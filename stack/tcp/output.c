@@ -158,7 +158,8 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	tx.df = ip_sk_dont_fragment(sk); /* RFC 1191: path MTU discovery */
 	tx.csum_offset = 16;
 	tx.ecn_cwr = flags & TCP_CWR;
-	tx.payload_cnt = sndbuf_iov(sk, seq, len, tx.payload, IOV_MAX_SPANS);
+	tx.payload_cnt =
+	    sndbuf_iov(sk, seq + (flags & TCP_SYN ? 1 : 0), len, tx.payload, IOV_MAX_SPANS);
 	tx.payload_len = len;
 	tx.gso_size = len > mss ? (uint16_t)mss : 0;
 	if (sk->auth)
@@ -413,6 +414,8 @@ static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 
 void tcp_write_xmit(struct tcp_sock *sk)
 {
+	if (sk->fastopen_deferred)
+		fastopen_xmit_deferred(sk);
 	if (!tcp_state_sends(sk))
 		return;
 	struct send_limits limits = {0};
@@ -473,10 +476,11 @@ void tcp_send_fin(struct tcp_sock *sk)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static int transmit_syn(struct tcp_sock *sk)
+/* len: RFC 7413, data that goes with it. */
+static int transmit_syn(struct tcp_sock *sk, uint32_t len)
 {
 	uint8_t flags = TCP_SYN | (sk->c.state == TCP_SYN_RECV ? TCP_ACK : 0);
-	return tcp_transmit(sk, sk->iss, 0, flags | ecn_syn_flags(sk), tcp_current_mss(sk));
+	return tcp_transmit(sk, sk->iss, len, flags | ecn_syn_flags(sk), max_u32(len, 1));
 }
 
 static bool record_syn(struct tcp_sock *sk)
@@ -499,15 +503,18 @@ static bool record_syn(struct tcp_sock *sk)
  */
 void tcp_send_syn(struct tcp_sock *sk)
 {
+	uint32_t data = 0;
+	sk->fastopen_deferred = false;
 	if (list_empty(&sk->rtx_queue)) {
 		sk->snd_una = sk->iss;
 		sk->snd_nxt = sk->iss + 1;
 		sk->write_seq = sk->snd_nxt + sk->sndq_bytes;
 		sk->total_retrans = 0;
 		sk->snd_up = sk->snd_sml = sk->pushed_seq = sk->snd_una;
-		record_syn(sk);
+		if (record_syn(sk))
+			data = fastopen_attach_data(sk);
 	}
-	int err = transmit_syn(sk);
+	int err = transmit_syn(sk, data);
 	bool unreachable = err == -EHOSTUNREACH || err == -ENETUNREACH;
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO, unreachable ? 0 : sk->rto_us);
 }
@@ -520,7 +527,7 @@ int tcp_retransmit_syn(struct tcp_sock *sk)
 		trace_retrans(sk, seg, 0, TRACE_BY_RTO);
 		tcp_count_retrans(sk, seg, 0, 1);
 	}
-	return transmit_syn(sk);
+	return transmit_syn(sk, 0);
 }
 
 /* --- segments without data ------------------------------------------------------------------- */

@@ -194,8 +194,8 @@ static uint64_t pto_us(const struct tcp_sock *sk)
 bool tlp_schedule(struct tcp_sock *sk, bool advancing_rto)
 {
 	if (sk->stack->sysctl.tcp_early_retrans < TCP_EARLY_RETRANS_TLP ||
-	    sk->c.state == TCP_SYN_RECV || list_empty(&sk->rtx_queue) || !sk->sack_ok ||
-	    sk->backoff > 0 || sk->tlp_high_seq ||
+	    sk->c.state == TCP_SYN_RECV || sk->c.state == TCP_SYN_SENT ||
+	    list_empty(&sk->rtx_queue) || !sk->sack_ok || sk->backoff > 0 || sk->tlp_high_seq ||
 	    (sk->ca_state != CA_OPEN && sk->ca_state != CA_CWR))
 		return false;
 	uint64_t now = sk->stack->now_us, timeout = pto_us(sk);

@@ -454,17 +454,8 @@ void recovery_enter_loss(struct tcp_sock *sk)
 	set_state(sk, CA_LOSS);
 }
 
-void tcp_simple_retransmit(struct tcp_sock *sk)
+static void resend_without_reduction(struct tcp_sock *sk)
 {
-	uint32_t mss = tcp_current_mss(sk);
-	uint64_t before = sk->lost_total_bytes;
-	list_for_each (node, &sk->rtx_queue) {
-		struct tx_seg *seg = tx_seg_of(node);
-		if (!seg->syn && min_u32(tx_seg_len(seg), seg->mss) > mss)
-			tcp_mark_lost(sk, seg);
-	}
-	if (sk->lost_total_bytes == before)
-		return;
 	if (sk->ca_state != CA_LOSS) {
 		struct cwnd_mark was = trace_cwnd_before(sk);
 		sk->high_seq = sk->snd_nxt;
@@ -475,6 +466,26 @@ void tcp_simple_retransmit(struct tcp_sock *sk)
 		trace_cwnd_because(sk, &was, TRACE_CWR);
 	}
 	tcp_want_flush(sk);
+}
+
+void tcp_simple_retransmit(struct tcp_sock *sk)
+{
+	uint32_t mss = tcp_current_mss(sk);
+	uint64_t before = sk->lost_total_bytes;
+	list_for_each (node, &sk->rtx_queue) {
+		struct tx_seg *seg = tx_seg_of(node);
+		if (!seg->syn && min_u32(tx_seg_len(seg), seg->mss) > mss)
+			tcp_mark_lost(sk, seg);
+	}
+	if (sk->lost_total_bytes != before)
+		resend_without_reduction(sk);
+}
+
+void recovery_resend_all(struct tcp_sock *sk)
+{
+	list_for_each (node, &sk->rtx_queue)
+		tcp_mark_lost(sk, tx_seg_of(node));
+	resend_without_reduction(sk);
 }
 
 /* --- sending again what is lost -------------------------------------------------------------- */

@@ -48,7 +48,7 @@ static void free_unused_blocks(struct tcp_sock *sk)
 
 static bool may_write(const struct tcp_sock *sk)
 {
-	bool fast = sk->c.state == TCP_SYN_RECV && sk->fastopen_child;
+	bool fast = sk->fastopen_deferred || (sk->c.state == TCP_SYN_RECV && sk->fastopen_child);
 	return (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT || fast) &&
 	       !sk->fin_queued;
 }

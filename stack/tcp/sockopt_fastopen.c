@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The options of TCP Fast Open: TCP_FASTOPEN (how many connections of a listener may be pending),
- * TCP_FASTOPEN_KEY (the cookies' keys, one or two), TCP_FASTOPEN_NO_COOKIE.
+ * TCP_FASTOPEN_KEY (the cookies' keys, one or two), TCP_FASTOPEN_CONNECT (connect() waits for data
+ * to take along), TCP_FASTOPEN_NO_COOKIE.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,11 +19,25 @@ static int set_max_qlen(struct tcp_sock *sk, int value)
 	return 0;
 }
 
+static int set_connect(struct tcp_sock *sk, int value)
+{
+	if (value < 0 || value > 1)
+		return -EINVAL;
+	if (!fastopen_mode(sk, TFO_CLIENT_ENABLE))
+		return -EOPNOTSUPP;
+	if (sk->c.state != TCP_CLOSE)
+		return -EINVAL;
+	sk->fastopen_connect = value != 0;
+	return 0;
+}
+
 int fastopen_setsockopt(struct tcp_sock *sk, int name, int value)
 {
 	switch (name) {
 	case TCP_FASTOPEN:
 		return set_max_qlen(sk, value);
+	case TCP_FASTOPEN_CONNECT:
+		return set_connect(sk, value);
 	case TCP_FASTOPEN_NO_COOKIE:
 		if (value < 0 || value > 1 || sockopt_is_open(sk))
 			return -EINVAL;
@@ -38,6 +53,9 @@ int fastopen_getsockopt(const struct tcp_sock *sk, int name, int *value)
 	switch (name) {
 	case TCP_FASTOPEN:
 		*value = (int)sk->fastopen_max_qlen;
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+		*value = sk->fastopen_connect;
 		return 0;
 	case TCP_FASTOPEN_NO_COOKIE:
 		*value = sk->fastopen_no_cookie;

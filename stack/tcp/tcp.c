@@ -34,6 +34,7 @@ int tcp_layer_init(struct stack *st)
 	list_init(&tcp->free_blocks_small);
 	list_init(&tcp->free_blocks_large);
 	list_init(&tcp->free_tx_segs);
+	fastopen_layer_init(st);
 	tcp->ehash_key = random_key(&st->random);
 	tcp->isn_key = random_key(&st->random);
 	tcp->port_key = random_key(&st->random);
@@ -77,6 +78,7 @@ void tcp_layer_destroy(struct stack *st)
 	if (tcp->ehash)
 		free_sockets(tcp);
 	sndbuf_pool_destroy(st);
+	fastopen_layer_destroy(st);
 	digest_free(tcp->digest);
 	free(tcp->ehash);
 	free(tcp->lhash);

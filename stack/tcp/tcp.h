@@ -68,6 +68,18 @@ int tcp_listen(struct tcp_sock *sk, int backlog);
 /* 0: SYN_SENT, an event follows. -EISCONN, -EALREADY, -EINVAL, -EAFNOSUPPORT, -ENETUNREACH,
  * -EADDRNOTAVAIL (no port), -ECONNREFUSED (loopback only says so by event). */
 int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote);
+/*
+ * TCP Fast Open (RFC 7413). tcp_fastopen_room(): how many bytes the SYN of a connect to `remote` could
+ * take along; 0 if there is no cookie yet; -EOPNOTSUPP where tcp_fastopen turns it off, or what
+ * tcp_connect() would return. tcp_connect_fast() is tcp_connect() with Fast Open, as is tcp_connect()
+ * itself after TCP_FASTOPEN_CONNECT: with a cookie it may be deferred, in SYN_SENT and nothing sent;
+ * the bytes that are then committed go with the SYN at the next flush. tcp_connect_go() sends it
+ * without waiting for any.
+ */
+int tcp_fastopen_room(struct tcp_sock *sk, const struct sock_addr *remote);
+int tcp_connect_fast(struct tcp_sock *sk, const struct sock_addr *remote);
+bool tcp_connect_deferred(const struct tcp_sock *sk);
+void tcp_connect_go(struct tcp_sock *sk);
 /* connect(AF_UNSPEC), and shutdown() of a listener: back to CLOSE; a connection is reset, a
  * listener's children too; the local port stays only if it was bound explicitly. */
 void tcp_disconnect(struct tcp_sock *sk);

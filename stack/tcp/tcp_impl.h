@@ -262,7 +262,7 @@ struct tcp_sock {
 	/* --- options */
 	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
 	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1,
-	    fastopen_no_cookie : 1;
+	    fastopen_no_cookie : 1, fastopen_connect : 1;
 	int32_t linger_s;
 	uint32_t keepidle_s, keepintvl_s, keepcnt;
 	uint32_t user_timeout_ms;
@@ -306,8 +306,11 @@ struct tcp_sock {
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
 	/* Fast Open: made by a SYN with data, may send in SYN_RECV; data in a SYN was taken. */
 	bool fastopen_child : 1, fastopen_new_cookie : 1, syn_data_acked : 1;
-	bool ecn_reduces : 1; /* for cc->ssthresh(): a mark, not a loss */
-	uint8_t ecn;	      /* enum ecn_bits */
+	/* and actively: the SYN waits for data; it spoke of Fast Open; it took data along. */
+	bool fastopen_deferred : 1, syn_fastopen : 1, syn_data : 1;
+	uint8_t fastopen_fail; /* tcpi_fastopen_client_fail */
+	bool ecn_reduces : 1;  /* for cc->ssthresh(): a mark, not a loss */
+	uint8_t ecn;	       /* enum ecn_bits */
 
 	/* --- receive side */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
@@ -402,6 +405,20 @@ enum tcp_timer_kind {
 
 #define TCP_EHASH_MIN 1024
 
+#define FASTOPEN_CACHE_MAX 1024
+#define FASTOPEN_CACHE_BUCKETS 256
+
+/* The active side of Fast Open: the cookies (fastopen_cache.c), and a suspicion of black holes. */
+struct fastopen_layer {
+	struct list bucket[FASTOPEN_CACHE_BUCKETS];
+	struct list lru; /* oldest first */
+	unsigned count;
+	uint32_t suspensions;
+	uint64_t suspended_until_us;
+};
+void fastopen_layer_init(struct stack *st);
+void fastopen_layer_destroy(struct stack *st);
+
 struct tcp_layer {
 	struct siphash_key ehash_key, isn_key, port_key, ts_key, cookie_key[2];
 	struct sock_common **ehash; /* power of two, grows */
@@ -414,6 +431,7 @@ struct tcp_layer {
 	uint32_t sockets, orphans, timewait, request_socks, listeners;
 	size_t rcvbuf_bytes, sndbuf_bytes;
 	uint32_t port_counter[256]; /* RFC 6056 3.3.4 */
+	struct fastopen_layer fastopen;
 	uint64_t challenge_window_us;
 	uint32_t challenge_count;
 	struct list free_blocks_small, free_blocks_large; /* warm snd_blocks */
@@ -565,7 +583,9 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 				  const struct tcp_segment *seg);
 
 /* connect.c */
-int tcp_connect_start(struct tcp_sock *sk);
+int tcp_connect_start(struct tcp_sock *sk, bool fast); /* fast: with Fast Open */
+/* Why tcp_connect() would refuse at once, or 0. */
+int tcp_connect_check(const struct tcp_sock *sk, const struct sock_addr *remote);
 void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg);
 
 /* input.c: RFC 9293 3.10.7.4; seg->pkt is taken or left for the caller to free */
@@ -601,6 +621,8 @@ uint32_t tcp_pipe_bytes(const struct tcp_sock *sk);
 /* The path MTU shrank and tcp_sync_mss() is done: what was sent too large is lost, and that is not
  * congestion (RFC 1191 6.4, RFC 5681 4.1). */
 void tcp_simple_retransmit(struct tcp_sock *sk);
+/* Nothing in flight has arrived, and that is not congestion either. */
+void recovery_resend_all(struct tcp_sock *sk);
 
 /* output.c */
 /* write_seq never counts the FIN, snd_nxt does once it is sent: the FIN is acknowledged when */

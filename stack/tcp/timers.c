@@ -18,6 +18,7 @@
  */
 #include <errno.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
@@ -264,7 +265,9 @@ static void rto_timeout(struct tcp_sock *sk)
 		return;
 	if (!closed)
 		snmp_inc(sk->stack, TcpExtTCPTimeouts);
-	if (closed ? closed_window_timed_out(sk) : should_give_up(sk)) {
+	bool over = closed ? closed_window_timed_out(sk) : should_give_up(sk);
+	fastopen_timed_out(sk, over);
+	if (over) {
 		give_up(sk);
 		return;
 	}

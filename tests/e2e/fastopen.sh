@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# TCP Fast Open with the kernel on the other side: an echo server on the private stack, whose clients
-# put their question into the SYN.
+# TCP Fast Open with the kernel on the other side, each way: an echo server whose clients put their
+# question into the SYN.
 . "$(dirname "$0")/lib.sh"
 
 cat >"$tmp/server.py" <<'PY'
@@ -23,12 +23,12 @@ c = socket.socket()
 question = b"hello " * int(sys.argv[3])
 n = c.sendto(question, socket.MSG_FASTOPEN, (sys.argv[1], int(sys.argv[2])))
 assert n == len(question), n
+options = c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)[5]
 c.shutdown(socket.SHUT_WR)
 answer = b""
 while (data := c.recv(65536)):
     answer += data
 assert answer == question.upper(), len(answer)
-options = c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)[5]
 print("SYN data" if options & 32 else "no SYN data")
 PY
 ask_stack() # REPEATS
@@ -36,7 +36,7 @@ ask_stack() # REPEATS
 	peer timeout 20 "$python" "$tmp/client.py" $stack 7001 "$1"
 }
 
-lab up
+lab_up_sanitized
 ctl sysctl tcp_fastopen=3
 start_run server "$python" "$tmp/server.py" 7001
 wait_stack_port 7001
@@ -47,3 +47,31 @@ for i in 1 2 3; do
 	equal "passive Fast Opens" "$(nstat TcpExtTCPFastOpenPassive)" "$i"
 done
 equal "more than a SYN holds" "$(ask_stack 20000)" "SYN data"
+
+# The other way round.
+peer sh -c 'echo 3 >/proc/sys/net/ipv4/tcp_fastopen'
+ask_kernel() # REPEATS
+{
+	run timeout 20 "$python" "$tmp/client.py" $kernel 7002 "$1"
+}
+start_peer kernel-server "$python" "$tmp/server.py" 7002
+wait_kernel_port 7002
+equal "to the kernel, without a cookie" "$(ask_kernel 10)" "no SYN data"
+for i in 1 2 3; do
+	equal "with the cookie" "$(ask_kernel 10)" "SYN data"
+	equal "active Fast Opens" "$(nstat TcpExtTCPFastOpenActive)" "$i"
+done
+equal "more than a SYN holds" "$(ask_kernel 20000)" "SYN data"
+
+# A kernel that has changed its keys does not take the data, and gives a new cookie.
+peer sh -c 'echo 1-2-3-4 >/proc/sys/net/ipv4/tcp_fastopen_key'
+equal "with a cookie that is void" "$(ask_kernel 10)" "no SYN data"
+equal "failed Fast Opens" "$(nstat TcpExtTCPFastOpenActiveFail)" 1
+equal "with the new one" "$(ask_kernel 10)" "SYN data"
+
+ctl sysctl tcp_fastopen=2
+status=0
+ask_kernel 10 2>"$tmp/refused.log" || status=$?
+equal "a client that may not" "$status" 1
+contains "and why" "$(cat "$tmp/refused.log")" "Operation not supported"
+lab_sane

@@ -5,7 +5,7 @@
 static const struct story *const books[] = {
     bind_stories,     connect_stories,	 accept_stories,	data_stories,
     poll_stories,     option_stories,	 name_stories,		process_stories,
-    state_in_stories, state_out_stories, state_control_stories,
+    state_in_stories, state_out_stories, state_control_stories, fastopen_stories,
 };
 
 int story_port = 5000;

@@ -46,7 +46,7 @@ struct story {
 
 extern const struct story bind_stories[], connect_stories[], accept_stories[], data_stories[],
     poll_stories[], option_stories[], name_stories[], process_stories[], state_in_stories[],
-    state_out_stories[], state_control_stories[];
+    state_out_stories[], state_control_stories[], fastopen_stories[];
 
 /* say.c: what a story prints */
 void say(const char *what, long rc); /* "what: 0" or "what: -1 ENAME" (errno) */
@@ -78,7 +78,8 @@ void in_every_state(void (*try_it)(int fd));
 
 /* peer.c: the other host. Each answers when it is done. */
 void peer_start(void);
-int peer_listen(int port); /* errno or 0 */
+int peer_listen(int port);	    /* errno or 0 */
+int peer_listen_fastopen(int port); /* TCP_FASTOPEN, and the kernel's sysctl for it */
 int peer_accept(void);
 int peer_connect(int port); /* to ME; 0 or errno */
 int peer_send(const char *bytes);

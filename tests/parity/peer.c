@@ -19,6 +19,7 @@ enum verb {
 	V_CLOSE,
 	V_RESET,
 	V_CLOSE_LISTENER,
+	V_FASTOPEN,
 };
 
 struct order {
@@ -53,6 +54,17 @@ static long do_listen(int *l, int port)
 	syscall(SYS_setsockopt, *l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	long rc = raw(syscall(SYS_bind, *l, &a, sizeof(a)));
 	return rc ? rc : raw(syscall(SYS_listen, *l, 16));
+}
+
+static long do_fastopen(int l)
+{
+	int qlen = 5;
+	int ctl = (int)syscall(SYS_openat, AT_FDCWD, "/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY);
+	long n = syscall(SYS_write, ctl, "3", 1);
+	syscall(SYS_close, ctl);
+	if (n != 1)
+		return -EPERM;
+	return raw(syscall(SYS_setsockopt, l, IPPROTO_TCP, TCP_FASTOPEN, &qlen, sizeof(qlen)));
 }
 
 static long do_connect(int *fd, int port)
@@ -98,6 +110,8 @@ static long obey(const struct order *o, struct answer *a, int *l, int *fd)
 	switch (o->verb) {
 	case V_LISTEN:
 		return do_listen(l, o->arg);
+	case V_FASTOPEN:
+		return do_fastopen(*l);
 	case V_ACCEPT:
 		*fd = (int)syscall(SYS_accept4, *l, NULL, NULL, SOCK_CLOEXEC);
 		return *fd < 0 ? -errno : 0;
@@ -188,6 +202,12 @@ static int with_bytes(int verb, const char *bytes)
 int peer_listen(int port)
 {
 	return simple(V_LISTEN, port);
+}
+/* The sysctl is that of the namespace the peer is in. */
+int peer_listen_fastopen(int port)
+{
+	int err = simple(V_LISTEN, port);
+	return err ? err : simple(V_FASTOPEN, 0);
 }
 int peer_accept(void)
 {

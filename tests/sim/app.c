@@ -42,23 +42,6 @@ void app_start_listening(struct sim *sim)
 	}
 }
 
-static void start_client(struct sim *sim, struct app *a)
-{
-	int err = 0, one = 1;
-	struct sock_addr to = {ip_v4(SIM_SERVER_V4), (uint16_t)(SIM_FIRST_PORT + a->index)};
-	a->sk = tcp_socket(sim->host[0].stack, a, 0, &err);
-	if (!a->sk) {
-		sim_fail(sim, "socket: %d", err);
-		return;
-	}
-	if (a->nodelay)
-		tcp_setsockopt(a->sk, 6, TCP_NODELAY, &one, sizeof(one));
-	set_pacing(a, a->sk);
-	err = tcp_connect(a->sk, &to);
-	if (err)
-		sim_fail(sim, "connect: %d", err);
-}
-
 static void app_finish(struct app *a)
 {
 	a->done = true;
@@ -86,6 +69,28 @@ static void app_send(struct sim *sim, struct app *a)
 		tcp_send_fin(a->sk);
 		a->fin_sent = true;
 	}
+}
+
+static void start_client(struct sim *sim, struct app *a)
+{
+	int err = 0, one = 1;
+	struct sock_addr to = {ip_v4(SIM_SERVER_V4), (uint16_t)(SIM_FIRST_PORT + a->index)};
+	a->sk = tcp_socket(sim->host[0].stack, a, 0, &err);
+	if (!a->sk) {
+		sim_fail(sim, "socket: %d", err);
+		return;
+	}
+	if (a->nodelay)
+		tcp_setsockopt(a->sk, 6, TCP_NODELAY, &one, sizeof(one));
+	set_pacing(a, a->sk);
+	if (sim_pick(sim, 2)) /* else it needs a cookie, which an earlier connection has brought */
+		tcp_setsockopt(a->sk, 6, TCP_FASTOPEN_NO_COOKIE, &one, sizeof(one));
+	err = sim_pick(sim, 3) ? tcp_connect(a->sk, &to) : tcp_connect_fast(a->sk, &to);
+	if (err)
+		sim_fail(sim, "connect: %d", err);
+	else if (tcp_connect_deferred(a->sk))
+		app_send(sim, a);
+	tcp_connect_go(a->sk);
 }
 
 static void app_verify(struct sim *sim, struct app *a, const uint8_t *p, size_t n)

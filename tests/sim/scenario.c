@@ -102,6 +102,7 @@ void scenario_tune(struct sim *sim, struct host *h)
 	s->tcp_timestamps = sim_pick(sim, 5) != 0;
 	s->tcp_window_scaling = sim_pick(sim, 5) != 0;
 	s->tcp_syncookies = ONE_OF(sim, 1, 1, 1, 2);
+	s->tcp_fastopen = ONE_OF(sim, 1, 3, 0x403, 0x603);
 	if (h->index == 1)
 		sim->cookies = s->tcp_syncookies == 2;
 	if (sim_pick(sim, 3) == 0)

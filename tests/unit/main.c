@@ -20,6 +20,7 @@ static Suite *(*const suites[])(void) = {
 	daemon_suite,
 	direct_suite,
 	ecn_suite,
+	fastopen_client_suite,
 	fastopen_server_suite,
 	frto_suite,
 	fuzz_suite,

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MSG_FASTOPEN: connect() and the first bytes in one call (RFC 7413).
+ *
+ * xtcpd is asked first how many bytes the SYN could take along: it knows the cookies, and whether
+ * net.ipv4.tcp_fastopen allows it at all. These bytes then follow the record RPC_CONNECT on F, in
+ * front of the padding. A blocking call waits for the connection and sends the rest as ever; a
+ * non-blocking one has sent what the SYN took, or nothing (EINPROGRESS).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "shim/fall.h"
+#include "shim/hint.h"
+#include "shim/shim.h"
+
+#define SYN_DATA_MAX 4096 /* Linux, too, puts no more than a page into a SYN */
+
+/* The first `max` bytes of the message: how many there are, or -1 (EFAULT). */
+static ssize_t gather(const struct msghdr *m, uint8_t *to, size_t max)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < m->msg_iovlen && n < max; i++) {
+		struct iovec v;
+		if (!copy_in(&v, &m->msg_iov[i], sizeof(v)))
+			return fail(EFAULT);
+		size_t part = v.iov_len < max - n ? v.iov_len : max - n;
+		if (part && !copy_in(to + n, v.iov_base, part))
+			return fail(EFAULT);
+		n += part;
+	}
+	return (ssize_t)n;
+}
+
+/* What lies behind the first `skip` bytes; the whole message's count, or what was sent of it. */
+static ssize_t send_rest(int fd, const struct msghdr *m, size_t skip, int flags)
+{
+	ssize_t total = (ssize_t)skip;
+	for (size_t i = 0; i < m->msg_iovlen; i++) {
+		size_t len = m->msg_iov[i].iov_len, off = skip < len ? skip : len;
+		skip -= off;
+		if (len == off)
+			continue;
+		ssize_t n = real.sendto(fd, (const char *)m->msg_iov[i].iov_base + off, len - off,
+					flags | MSG_NOSIGNAL, NULL, 0);
+		if (n < 0)
+			return total ? total : explain_sent(fd, n, flags, true);
+		total += n;
+		if ((size_t)n < len - off)
+			break;
+	}
+	return total;
+}
+
+static int target(const struct msghdr *m, struct sockaddr_in *to)
+{
+	socklen_t len = m->msg_name ? m->msg_namelen : 0;
+	memset(to, 0, sizeof(*to));
+	if (!copy_in(to, m->msg_name, len < sizeof(*to) ? len : sizeof(*to)))
+		return fail(EFAULT);
+	if (len >= sizeof(sa_family_t) && to->sin_family == AF_UNSPEC)
+		return fail(EOPNOTSUPP);
+	if (len < sizeof(*to))
+		to->sin_family = AF_INET; /* the socket's state is judged before the length */
+	return 0;
+}
+
+int fastopen_room(int fd, const struct sockaddr_in *to)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	rpc_init(&req, RPC_FASTOPEN);
+	req.addr = *to;
+	req.addr_len = sizeof(*to);
+	return xtcpd_ask(fd, &req, &reply) ? reply.arg : -1;
+}
+
+static ssize_t begin(int fd, const struct sockaddr_in *to, const struct msghdr *m, int flags)
+{
+	uint8_t data[SYN_DATA_MAX];
+	int room = fastopen_room(fd, to);
+	if (room < 0)
+		return -1;
+	if (!m->msg_name || m->msg_namelen < sizeof(*to))
+		return fail(EINVAL);
+	ssize_t n = gather(m, data, room < SYN_DATA_MAX ? (size_t)room : SYN_DATA_MAX);
+	if (n < 0 || f_start_connect(fd, to, true, data, (size_t)n) < 0)
+		return -1;
+	bool wait = !(flags & MSG_DONTWAIT) && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	int rc = wait ? f_wait_connected(fd) : fail(EINPROGRESS);
+	if (rc < 0)
+		return errno == EINPROGRESS && n > 0 ? n : -1;
+	return send_rest(fd, m, (size_t)n, flags & ~MSG_FASTOPEN);
+}
+
+/* Linux: the connect() before it is still at work, or is done and only has not been told. */
+static ssize_t while_connecting(int fd, const struct msghdr *m, int flags)
+{
+	if (!(f_poll(fd, POLLOUT, 0) & POLLOUT) || f_hungup(fd))
+		return fail(EALREADY);
+	f_set_state(fd, F_CONNECTED);
+	hint_set(fd, HINT_OURS);
+	return send_rest(fd, m, 0, flags & ~MSG_FASTOPEN);
+}
+
+ssize_t fastopen_send(int fd, const struct msghdr *m, int flags)
+{
+	struct sockaddr_in to;
+	int rc;
+	if (target(m, &to) < 0)
+		return -1;
+	switch (f_state_of(fd)) {
+	case F_CONNECTING:
+		return while_connecting(fd, m, flags);
+	case F_UNLISTENED:
+		if (!f_renew(fd, 0))
+			return -1;
+		break;
+	case F_NONE:
+		if (m->msg_name && m->msg_namelen >= sizeof(to) &&
+		    f_falls(fd, RULE_CONNECT, &to, &rc))
+			return rc < 0 ? -1 : real.sendmsg(fd, m, flags);
+		break;
+	default: /* xtcpd says what is wrong */
+		break;
+	}
+	return begin(fd, &to, m, flags);
+}

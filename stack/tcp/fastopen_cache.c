@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this host has learnt of Fast Open servers (RFC 7413 4.1.3): for each pair of addresses the
+ * cookie and the MSS of the last SYN-ACK. At most FASTOPEN_CACHE_MAX; the one that was learnt or used
+ * longest ago gives way.
+ */
+#include <stdlib.h>
+
+#include "stack/tcp/fastopen.h"
+
+struct fastopen_entry {
+	struct list hash_node, lru_node;
+	struct ip_addr laddr, raddr;
+	struct fastopen_known known;
+};
+
+static struct list *bucket_of(struct stack *st, const struct sock_common *c)
+{
+	uint32_t key[2] = {c->laddr.v4, c->raddr.v4};
+	uint64_t hash = siphash(&st->tcp.ehash_key, key, sizeof(key));
+	return &st->tcp.fastopen.bucket[hash % FASTOPEN_CACHE_BUCKETS];
+}
+
+static struct fastopen_entry *look_up(struct stack *st, const struct sock_common *c)
+{
+	list_for_each (node, bucket_of(st, c)) {
+		struct fastopen_entry *e = container_of(node, struct fastopen_entry, hash_node);
+		if (ip_addr_equal(&e->raddr, &c->raddr) && ip_addr_equal(&e->laddr, &c->laddr))
+			return e;
+	}
+	return NULL;
+}
+
+static void touch(struct stack *st, struct fastopen_entry *e)
+{
+	list_del(&e->lru_node);
+	list_add_tail(&st->tcp.fastopen.lru, &e->lru_node);
+}
+
+static void entry_free(struct stack *st, struct fastopen_entry *e)
+{
+	list_del(&e->hash_node);
+	list_del(&e->lru_node);
+	st->tcp.fastopen.count--;
+	free(e);
+}
+
+static struct fastopen_entry *entry_create(struct stack *st, const struct sock_common *c)
+{
+	struct fastopen_layer *layer = &st->tcp.fastopen;
+	if (layer->count >= FASTOPEN_CACHE_MAX)
+		entry_free(st, container_of(layer->lru.next, struct fastopen_entry, lru_node));
+	struct fastopen_entry *e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->laddr = c->laddr;
+	e->raddr = c->raddr;
+	list_init(&e->lru_node);
+	list_add_tail(bucket_of(st, c), &e->hash_node);
+	layer->count++;
+	return e;
+}
+
+struct fastopen_known fastopen_cache_get(struct stack *st, const struct sock_common *c)
+{
+	struct fastopen_entry *e = look_up(st, c);
+	if (!e)
+		return (struct fastopen_known){0};
+	touch(st, e);
+	return e->known;
+}
+
+/* The MSS is the newest; a cookie stays until there is another. */
+void fastopen_cache_set(struct stack *st, const struct sock_common *c, uint16_t mss,
+			const struct tcp_options *opt)
+{
+	struct fastopen_entry *e = look_up(st, c);
+	bool cookie = opt->has_tfo && opt->tfo_len > 0;
+	if (!e && cookie)
+		e = entry_create(st, c);
+	if (!e)
+		return;
+	touch(st, e);
+	e->known.mss = mss;
+	if (!cookie)
+		return;
+	e->known.cookie_len = opt->tfo_len;
+	memcpy(e->known.cookie, opt->tfo, opt->tfo_len);
+}
+
+void fastopen_layer_init(struct stack *st)
+{
+	struct fastopen_layer *layer = &st->tcp.fastopen;
+	list_init(&layer->lru);
+	for (unsigned i = 0; i < FASTOPEN_CACHE_BUCKETS; i++)
+		list_init(&layer->bucket[i]);
+}
+
+void fastopen_layer_destroy(struct stack *st)
+{
+	while (!list_empty(&st->tcp.fastopen.lru))
+		entry_free(
+		    st, container_of(st->tcp.fastopen.lru.next, struct fastopen_entry, lru_node));
+}
