@@ -5,7 +5,9 @@
  * Theory of operation
  *   - The initial sequence number of the SYN-ACK is itself the record of the SYN: a keyed hash of
  *     the four-tuple, plus the peer's sequence number, plus the minute in the upper eight bits,
- * plus an index into a table of four MSS values hidden in the lower 24 by a second keyed hash.
+ *     plus an index into a table of four MSS values hidden in the lower 24 by a second keyed hash.
+ *     That one covers the peer's sequence number too. In Linux it does not: there a segment up to
+ *     three bytes further on than the ACK passes for it, with another MSS, and these bytes are lost.
  *   - With timestamps, the six lower bits of TSval say whether SACK and ECN may be used and with
  *     which window scale; without them the connection has none of these.
  *   - An ACK is believed only within two minutes of its cookie, and only if cookies were sent
@@ -32,37 +34,39 @@ static uint32_t cookie_minute(const struct stack *st)
 	return (uint32_t)(st->now_us / MINUTE_US);
 }
 
-static uint32_t cookie_hash(const struct stack *st, const struct sock_common *c, uint32_t count,
+static uint32_t cookie_hash(const struct stack *st, const struct request_sock *req, uint32_t count,
 			    unsigned which)
 {
+	const struct sock_common *c = &req->c;
 	struct {
 		struct ip_addr laddr, raddr;
-		uint32_t ports, count;
+		uint32_t ports, count, irs;
 	} in;
 	memset(&in, 0, sizeof(in));
 	in.laddr = c->laddr;
 	in.raddr = c->raddr;
 	in.ports = (uint32_t)c->lport << 16 | c->rport;
 	in.count = count;
+	in.irs = which == 1 ? req->irs : 0;
 	return (uint32_t)siphash(&st->tcp.cookie_key[which], &in, sizeof(in));
 }
 
 static uint32_t cookie_make(const struct stack *st, const struct request_sock *req, uint32_t data)
 {
 	uint32_t minute = cookie_minute(st);
-	return cookie_hash(st, &req->c, 0, 0) + req->irs + (minute << COOKIE_BITS) +
-	       ((cookie_hash(st, &req->c, minute, 1) + data) & COOKIE_MASK);
+	return cookie_hash(st, req, 0, 0) + req->irs + (minute << COOKIE_BITS) +
+	       ((cookie_hash(st, req, minute, 1) + data) & COOKIE_MASK);
 }
 
 /* The data a cookie holds; beyond any that is valid when it is forged or too old. */
 static uint32_t cookie_data(const struct stack *st, const struct request_sock *req, uint32_t cookie)
 {
 	uint32_t minute = cookie_minute(st);
-	cookie -= cookie_hash(st, &req->c, 0, 0) + req->irs;
+	cookie -= cookie_hash(st, req, 0, 0) + req->irs;
 	uint32_t age = (minute - (cookie >> COOKIE_BITS)) & (UINT32_MAX >> COOKIE_BITS);
 	if (age >= COOKIE_MAX_AGE)
 		return UINT32_MAX;
-	return (cookie - cookie_hash(st, &req->c, minute - age, 1)) & COOKIE_MASK;
+	return (cookie - cookie_hash(st, req, minute - age, 1)) & COOKIE_MASK;
 }
 
 static uint32_t mss_index(uint16_t mss)

@@ -64,6 +64,17 @@ START_TEST(data_with_the_ack_is_kept)
 }
 END_TEST
 
+/* The ACK and the first bytes were lost: what comes after them must not pass for the beginning. */
+START_TEST(a_cookie_is_good_for_its_sequence_number_only)
+{
+	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
+	wire_out(w, "S. 0:0(0) ack 1");
+	wire_in(w, "F. %d:%d(0) ack 1 win 512", 2 + _i, 2 + _i);
+	expect_nobody();
+	wire_counts(w, TcpExtSyncookiesFailed, 1);
+}
+END_TEST
+
 /* 536, 1300, 1440 and 1460: the largest that is not more than the peer's. */
 START_TEST(the_cookie_keeps_the_mss)
 {
@@ -293,6 +304,7 @@ Suite *syncookies_suite(void)
 	tcase_add_test(tc, tcp_max_syn_backlog_fills_the_queue_too);
 	tcase_add_test(tc, a_full_accept_queue_drops_the_ack_of_a_cookie);
 	tcase_add_test(tc, switched_off_nothing_is_believed);
+	tcase_add_loop_test(tc, a_cookie_is_good_for_its_sequence_number_only, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;
 }
