@@ -358,5 +358,6 @@ bool impair_done(const struct impair_stats *was, const struct impair_stats *now,
 	put_count(&t, now->duplicated - was->duplicated, "duplicated");
 	put_count(&t, now->corrupted - was->corrupted, "corrupted");
 	put_count(&t, now->reordered - was->reordered, "reordered");
+	put_count(&t, now->marked - was->marked, "marked");
 	return t.len > 0;
 }
