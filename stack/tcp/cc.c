@@ -121,7 +121,8 @@ static void give_back_unused(struct tcp_sock *sk)
 {
 	uint32_t used = max_u32(sk->cwnd_used_bytes, initial_cwnd(sk));
 	struct cwnd_mark was = trace_cwnd_before(sk);
-	if (sk->ca_state == CA_OPEN && used < sk->cwnd_bytes) {
+	/* As Linux: a program that waits for send buffer would have used more. */
+	if (sk->ca_state == CA_OPEN && !sndbuf_is_full(sk) && used < sk->cwnd_bytes) {
 		sk->ssthresh_bytes = tcp_current_ssthresh(sk);
 		sk->cwnd_bytes = sk->cwnd_bytes / 2 + used / 2;
 	}

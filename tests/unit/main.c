@@ -16,7 +16,7 @@ static Suite *(*const suites[])(void) = {
 	close_suite,
 	config_suite,
 	connect_suite,
-	bbr_suite, control_suite,
+	bbr_suite, cwnd_suite, control_suite,
 	daemon_suite,
 	direct_suite,
 	ecn_suite,

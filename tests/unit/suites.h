@@ -31,6 +31,7 @@ Suite *close_suite(void);
 Suite *receive_suite(void);
 Suite *output_suite(void);
 Suite *recovery_suite(void);
+Suite *cwnd_suite(void);
 Suite *bbr_suite(void);
 Suite *ecn_suite(void);
 Suite *pacing_suite(void);
