@@ -6,7 +6,8 @@
  * Theory of operation
  *   - The blocks of an ACK are checked (a block outside [snd_una, snd_nxt) is ignored), sorted, and
  *     applied in one pass over the queue that ends with the highest block. A record that a block's
- *     edge cuts is split there.
+ *     edge cuts is split there, or rather at the next edge of a segment within the block: of a
+ *     segment of which only a part has arrived all will be sent again (as Linux has it).
  *   - Neighbours that are both SACKed become one record, so in a long recovery the queue stays as
  *     short as its number of holes.
  *   - A first block below snd_una, or inside the second, is a D-SACK: something arrived twice. It
@@ -114,16 +115,38 @@ static void mark_sacked(struct tcp_sock *sk, struct tx_seg *seg, struct ack_samp
 		sk->highest_sack_seq = seg->end_seq;
 }
 
-/* Marks what of seg lies in b. Returns the record to go on with; NULL when memory is short. */
-static struct tx_seg *apply_block(struct tcp_sock *sk, struct tx_seg *seg,
-				  const struct sack_block *b, struct ack_sample *s)
+/* The part of seg that b covers in whole segments as they were sent; false: none. */
+static bool whole_part(const struct tx_seg *seg, const struct sack_block *b,
+		       struct sack_block *part)
 {
-	if (seq_lt(seg->seq, b->start)) {
-		seg = tx_seg_split(sk, seg, b->start);
+	uint32_t mss = max_u32(seg->mss, 1);
+	*part = (struct sack_block){seg->seq, seg->end_seq};
+	if (seq_lt(seg->seq, b->start))
+		part->start += (b->start - seg->seq + mss - 1) / mss * mss;
+	if (seq_lt(b->end, seg->end_seq))
+		part->end = seg->seq + (b->end - seg->seq) / mss * mss;
+	return seq_lt(part->start, part->end);
+}
+
+static bool first_part(const struct tx_seg *seg, const struct sack_block *b, unsigned n,
+		       struct sack_block *part)
+{
+	for (; n > 0 && seq_lt(b->start, seg->end_seq); b++, n--)
+		if (whole_part(seg, b, part))
+			return true;
+	return false;
+}
+
+/* Marks that part of seg. Returns the record to go on with; NULL when memory is short. */
+static struct tx_seg *apply_part(struct tcp_sock *sk, struct tx_seg *seg,
+				 const struct sack_block *part, struct ack_sample *s)
+{
+	if (seq_lt(seg->seq, part->start)) {
+		seg = tx_seg_split(sk, seg, part->start);
 		if (!seg)
 			return NULL;
 	}
-	if (seq_gt(seg->end_seq, b->end) && !tx_seg_split(sk, seg, b->end))
+	if (seq_gt(seg->end_seq, part->end) && !tx_seg_split(sk, seg, part->end))
 		return NULL;
 	mark_sacked(sk, seg, s);
 	return merge_back(sk, seg);
@@ -145,7 +168,10 @@ static void apply_blocks(struct tcp_sock *sk, const struct sack_block *b, unsign
 			node = &merge_back(sk, seg)->node;
 			continue;
 		}
-		seg = apply_block(sk, seg, &b[i], s);
+		struct sack_block part;
+		if (!first_part(seg, b + i, n - i, &part))
+			continue;
+		seg = apply_part(sk, seg, &part, s);
 		if (!seg)
 			return;
 		node = &seg->node;

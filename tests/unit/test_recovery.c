@@ -287,6 +287,28 @@ START_TEST(a_sack_cuts_a_tso_segment)
 END_TEST
 
 /* RFC 2018 8 */
+/* RFC 2018 4: a block may end anywhere. Of a segment that has arrived in part all is sent again. */
+START_TEST(a_sack_of_a_part_of_a_segment_is_of_none)
+{
+	ten_in_flight(0);
+	sack_one(0, 9 * MSS + 999, 10 * MSS);
+	ck_assert_uint_eq(sender_sk->sacked_bytes, 0);
+	sack_one(0, 5 * MSS + 1, 8 * MSS + 999);
+	ck_assert_uint_eq(sender_sk->sacked_bytes, 2 * MSS); /* 6 and 7 */
+	peer_sack(0, 2, (const uint32_t[][2]){{MSS + 1, MSS + 2}, {2 * MSS, 3 * MSS}});
+	ck_assert_uint_eq(sender_sk->sacked_bytes, 3 * MSS);
+}
+END_TEST
+
+START_TEST(a_sack_of_parts_of_a_tso_segment_is_of_whole_ones)
+{
+	stack_sysctls(sender_stack)->tcp_min_tso_segs = 65535;
+	ten_in_flight(0);
+	peer_sack(0, 2, (const uint32_t[][2]){{1, 2}, {2 * MSS - 1, 4 * MSS + 1}});
+	ck_assert_uint_eq(sender_sk->sacked_bytes, 2 * MSS);
+}
+END_TEST
+
 START_TEST(a_peer_that_reneges_gets_everything_again)
 {
 	ten_in_flight(0);
@@ -513,6 +535,7 @@ Suite *recovery_suite(void)
 	tcase_add_test(sack, what_does_not_come_in_that_time_is_lost);
 	tcase_add_test(sack, a_sack_that_cannot_be_is_ignored);
 	tcase_add_test(sack, sacked_neighbours_become_one_record);
+	tcase_add_test(sack, a_sack_of_a_part_of_a_segment_is_of_none);
 	tcase_add_test(sack, a_peer_that_reneges_gets_everything_again);
 	tcase_add_test(sack, a_shrunken_path_is_no_congestion);
 	tcase_add_test(sack, a_lost_tail_is_probed_after_two_round_trips);
@@ -534,6 +557,7 @@ Suite *recovery_suite(void)
 	tcase_add_test(wide, recovery_sends_in_proportion);
 	suite_add_tcase(s, wide);
 	TCase *tso = with("TSO", open_tso);
+	tcase_add_test(tso, a_sack_of_parts_of_a_tso_segment_is_of_whole_ones);
 	tcase_add_test(tso, a_sack_cuts_a_tso_segment);
 	suite_add_tcase(s, tso);
 	return s;
