@@ -245,14 +245,19 @@ static void listeners_changed(struct daemon *d)
 	stack_set_trace(d->stack, cap->on ? on_event : NULL);
 }
 
-void capture_listen(struct daemon *d, struct capture_listener *l)
+bool capture_listen(struct daemon *d, struct capture_listener *l)
 {
+	if (d->capture.count == CAPTURE_LISTENERS_MAX)
+		return false;
+	d->capture.count++;
 	list_add_tail(&d->capture.listeners, &l->node);
 	listeners_changed(d);
+	return true;
 }
 
 void capture_unlisten(struct daemon *d, struct capture_listener *l)
 {
+	d->capture.count--;
 	list_del(&l->node);
 	listeners_changed(d);
 }

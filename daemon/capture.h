@@ -29,6 +29,7 @@
 
 #define CAPTURE_COMMENT_MAX 1024
 #define CAPTURE_NOTES_MAX 32
+#define CAPTURE_LISTENERS_MAX 8
 
 struct daemon;
 
@@ -65,6 +66,7 @@ struct capture_note {
 struct capture {
 	bool on; /* somebody listens */
 	struct list listeners;
+	unsigned count;		  /* of them */
 	size_t snap_bytes;	  /* the most that any listener wants */
 	struct captured *in;	  /* the frame that is being received */
 	const struct pkt *in_pkt; /* the same, the stack's */
@@ -74,7 +76,8 @@ struct capture {
 };
 
 void capture_init(struct daemon *d);
-void capture_listen(struct daemon *d, struct capture_listener *l);
+/* False: too many listen already. */
+bool capture_listen(struct daemon *d, struct capture_listener *l);
 void capture_unlisten(struct daemon *d, struct capture_listener *l);
 
 /* stack_input(), watched. */

@@ -201,12 +201,17 @@ json_t *control_capture(struct control_call *call)
 	if (!error && wrong)
 		error = control_error("capture: %s", wrong);
 	if (!error && !control_queue_init(&s->queue, call->d, &s->stream))
-		error = control_error("capture: too many listen already");
+		error = control_error("capture: %s", strerror(ENOMEM));
 	if (error) {
 		free(s);
 		return error;
 	}
-	capture_listen(call->d, &s->listener);
+	if (!capture_listen(call->d, &s->listener)) {
+		control_queue_free(&s->queue);
+		free(s);
+		return control_error("capture: %d listen already: no more may",
+				     CAPTURE_LISTENERS_MAX);
+	}
 	call->stream = &s->stream;
 	return NULL;
 }

@@ -194,12 +194,17 @@ json_t *control_trace(struct control_call *call)
 		error = control_error("trace: %.64s: neither ADDRESS, :PORT nor ADDRESS:PORT",
 				      call->argv[1]);
 	else if (!control_queue_init(&s->queue, call->d, &s->stream))
-		error = control_error("trace: too many listen already");
+		error = control_error("trace: %s", strerror(ENOMEM));
 	if (error) {
 		free(s);
 		return error;
 	}
-	capture_listen(call->d, &s->listener);
+	if (!capture_listen(call->d, &s->listener)) {
+		control_queue_free(&s->queue);
+		free(s);
+		return control_error("trace: %d listen already: no more may",
+				     CAPTURE_LISTENERS_MAX);
+	}
 	call->stream = &s->stream;
 	return NULL;
 }

@@ -32,7 +32,7 @@ static bool transmit(void *ctx, const struct frame_out *f)
 	return true;
 }
 
-static struct stack *stack_new(void)
+static struct stack *stack_new(void *ctx)
 {
 	static const struct stack_ops ops = {.transmit = transmit};
 	static const struct mac_addr peer = {{2, 0, 0, 0, 0, 1}};
@@ -41,7 +41,7 @@ static struct stack *stack_new(void)
 	    .mtu_bytes = 1500,
 	    .pkt_limit_bytes = 16 << 20,
 	};
-	struct stack *st = stack_create(&config, &ops, NULL, 1000000);
+	struct stack *st = stack_create(&config, &ops, ctx, 1000000);
 
 	ck_assert_ptr_nonnull(st);
 	ck_assert_int_eq(stack_addr_add(st, HOST_V4, 24), 0);
@@ -55,7 +55,7 @@ static struct daemon *bench_new(void)
 
 	ck_assert_ptr_nonnull(d);
 	config_defaults(&d->config);
-	d->stack = stack_new();
+	d->stack = stack_new(d);
 	d->identity = (struct identity){.uid = getuid(), .gid = getgid()};
 	d->socket_gid = getgid();
 	strcpy(d->link.name, "xtcp0");
@@ -767,6 +767,59 @@ START_TEST(one_who_leaves_in_mid_answer_costs_nothing)
 }
 END_TEST
 
+static void runt_arrives(struct daemon *d)
+{
+	struct pkt *p = pkt_alloc(stack_pkt_pool(d->stack), 5);
+
+	ck_assert_ptr_nonnull(p);
+	memset(p->buf, 0, 5);
+	p->len = 5;
+	link_input(d, p);
+}
+
+START_TEST(a_stream_goes_on_until_its_client_shuts_down)
+{
+	struct daemon *d = serve();
+	int fd = client(d);
+
+	say(fd, "capture text\n");
+	for (int i = 0; i < 20; i++)
+		turn(d);
+	ck_assert(d->capture.on);
+	for (int i = 0; i < 3; i++) {
+		runt_arrives(d);
+		heard(d, fd, "# dropped: FRAME_TOO_SHORT");
+	}
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	heard(d, fd, "{\"captured\":3,\"lost\":0}");
+	closed(d, fd);
+	ck_assert(!d->capture.on);
+	bench_free(d);
+}
+END_TEST
+
+START_TEST(one_who_leaves_a_stream_listens_no_more)
+{
+	struct daemon *d = serve();
+	int fd[CAPTURE_LISTENERS_MAX + 1];
+
+	for (int i = 0; i <= CAPTURE_LISTENERS_MAX; i++) {
+		fd[i] = client(d);
+		say(fd[i], "trace\n");
+		turn(d);
+		turn(d);
+	}
+	heard(d, fd[CAPTURE_LISTENERS_MAX], "8 listen already");
+	for (int i = 0; i <= CAPTURE_LISTENERS_MAX; i++) {
+		ck_assert(d->capture.on || i == CAPTURE_LISTENERS_MAX);
+		close(fd[i]);
+		turn(d);
+	}
+	ck_assert(!d->capture.on);
+	bench_free(d);
+}
+END_TEST
+
 START_TEST(the_client_still_for_longest_makes_room)
 {
 	struct daemon *d = serve();
@@ -836,6 +889,8 @@ Suite *control_suite(void)
 	tcase_add_test(t, a_client_that_never_reads_is_not_read_from);
 	tcase_add_test(t, a_request_of_one_who_left_is_carried_out);
 	tcase_add_test(t, one_who_leaves_in_mid_answer_costs_nothing);
+	tcase_add_test(t, a_stream_goes_on_until_its_client_shuts_down);
+	tcase_add_test(t, one_who_leaves_a_stream_listens_no_more);
 	tcase_add_test(t, the_client_still_for_longest_makes_room);
 	tcase_add_test(t, the_path_has_its_mode_and_goes_with_the_daemon);
 	suite_add_tcase(s, t);
