@@ -83,6 +83,7 @@ int cmd_addr(const struct ctl *ctl, int argc, char **argv);
 int cmd_doctor(const struct ctl *ctl, int argc, char **argv);
 int cmd_capture(const struct ctl *ctl, int argc, char **argv);
 int cmd_help(const struct ctl *ctl, int argc, char **argv);
+int cmd_limits(const struct ctl *ctl, int argc, char **argv);
 int cmd_link(const struct ctl *ctl, int argc, char **argv);
 int cmd_neigh(const struct ctl *ctl, int argc, char **argv);
 int cmd_nstat(const struct ctl *ctl, int argc, char **argv);

@@ -34,6 +34,7 @@ const struct ctl_command ctl_commands[] = {
      "frames in and out, with what the stack said about them", cmd_capture},
     {"trace", "trace [ADDRESS][:PORT]", "what happens to connections, in words", cmd_trace},
     {"status", "status", "the daemon, and how many sockets there are", cmd_status},
+    {"limits", "limits", "what one user may have, and what each has", cmd_limits},
     {"ps", "ps", "by process: sockets on the stack, left to the kernel, and what was refused",
      cmd_ps},
     {"rules", "rules [show | check [FILE] | test ADDRESS:PORT [bind | connect] [PROGRAM]]",

@@ -35,6 +35,8 @@ void config_defaults(struct config *c)
 	    .control_path = RPC_CONTROL_PATH,
 	    .control_mode = 0660,
 	    .max_per_user = 65536,
+	    .max_listeners_per_user = 8192,
+	    .max_memory_per_user = 128u << 20,
 	    .direct = true,
 	    .log_level = LOG_INFO,
 	};
@@ -230,6 +232,20 @@ static const char *set_max_per_user(struct config *c, const char *value)
 							       : "not a number from 1 to 1048576";
 }
 
+static const char *set_max_listeners(struct config *c, const char *value)
+{
+	return parse_u32(value, 1, 1u << 20, &c->max_listeners_per_user)
+		   ? NULL
+		   : "not a number from 1 to 1048576";
+}
+
+static const char *set_max_memory(struct config *c, const char *value)
+{
+	return parse_bytes(value, 1u << 20, (uint64_t)1 << 40, &c->max_memory_per_user)
+		   ? NULL
+		   : "not a number of bytes from 1M to 1024G, as 128M";
+}
+
 static const char *set_direct(struct config *c, const char *value)
 {
 	return parse_bool(value, &c->direct) ? NULL : "neither yes nor no";
@@ -271,6 +287,8 @@ static const struct config_key {
     {"Sockets", "Control", set_control},
     {"Sockets", "ControlMode", set_control_mode},
     {"Sockets", "MaxPerUser", set_max_per_user},
+    {"Sockets", "MaxListenersPerUser", set_max_listeners},
+    {"Sockets", "MaxMemoryPerUser", set_max_memory},
     {"Sockets", "Direct", set_direct},
     {"Daemon", "User", set_user},
     {"Daemon", "LogLevel", set_log_level},

@@ -5,7 +5,8 @@
  *     [Network]  Address= Gateway= Route=
  *     [Link]     Backend= Name= MTUBytes= MACAddress= KernelAddress= SegmentationOffload=
  *                Impair= ImpairIn= ImpairOut=
- *     [Sockets]  Path= Mode= Group= Control= ControlMode= MaxPerUser= Direct=
+ *     [Sockets]  Path= Mode= Group= Control= ControlMode= MaxPerUser= MaxListenersPerUser=
+ *                MaxMemoryPerUser= Direct=
  *     [Daemon]   User= LogLevel=
  *     [Sysctl]   net.ipv4.NAME= net.core.NAME=
  */
@@ -66,8 +67,9 @@ struct config {
 	char group[64]; /* empty: of the daemon's user */
 	char control_path[CONFIG_PATH_MAX];
 	mode_t control_mode;
-	uint32_t max_per_user;
-	bool direct; /* connections within the stack bypass it: direct.h */
+	uint32_t max_per_user, max_listeners_per_user;
+	uint64_t max_memory_per_user; /* bytes of buffers */
+	bool direct;		      /* connections within the stack bypass it: direct.h */
 	/* [Daemon] */
 	char user[64]; /* empty: "xtcp" where that user exists */
 	int log_level; /* syslog's numbers */

@@ -16,6 +16,7 @@ const struct control_command control_commands[] = {
      "each frame in and out, with what the stack said about it, until the client closes",
      control_capture},
     {"help", "help [COMMAND]", "what there is to ask", control_help},
+    {"limits", "limits", "what one user may have, and what each has", control_limits},
     {"link",
      "link [impair [in | out | both] off | WORD=VALUE...]; WORDs: loss= burst=ENTER%/LEAVE% delay= "
      "jitter= reorder= duplicate= corrupt= mark= rate= limit= seed=",

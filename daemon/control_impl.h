@@ -127,6 +127,7 @@ const char *ss_state_name(unsigned state); /* as ss prints it: "ESTAB" */
 /* --- the commands, a file each */
 json_t *control_capture(struct control_call *call);
 json_t *control_help(struct control_call *call);
+json_t *control_limits(struct control_call *call);
 json_t *control_link(struct control_call *call);
 json_t *control_neigh(struct control_call *call);
 json_t *control_nstat(struct control_call *call);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -93,7 +94,10 @@ static int make_stack(struct daemon *d)
 	if (getrandom(config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
 		return start_error("no randomness", -errno);
 	d->stack = stack_create(&config, &ops, d, d->loop.now_us);
-	return d->stack ? 0 : start_error("cannot make the stack", -ENOMEM);
+	if (!d->stack)
+		return start_error("cannot make the stack", -ENOMEM);
+	tcp_limit_owners(d->stack, d->config.max_memory_per_user);
+	return 0;
 }
 
 static int start_direct(struct daemon *d)
@@ -178,6 +182,21 @@ static void announce(const struct daemon *d)
 	notify_manager("READY=1");
 }
 
+/* No user may have so many sockets that others get none: each takes a descriptor here. */
+static void fit_limits(struct config *c)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	rlim_t most = limit.rlim_cur - limit.rlim_cur / 4;
+	if (c->max_per_user <= most)
+		return;
+	log_info("one user may have %lu sockets, and not %u: there are %lu descriptors for all",
+		 (unsigned long)most, c->max_per_user, (unsigned long)limit.rlim_cur);
+	c->max_per_user = (uint32_t)most;
+}
+
 static int start_memory(struct daemon *d)
 {
 	int err = loop_init(&d->loop);
@@ -201,6 +220,7 @@ int daemon_start(struct daemon *d)
 	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)
 		return -1;
 	privilege_raise_limits();
+	fit_limits(&d->config);
 	if (start_memory(d) < 0 || link_open(&d->link, &d->config) < 0 || make_stack(d) < 0 ||
 	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || start_direct(d) < 0 ||
 	    control_start(d) < 0)

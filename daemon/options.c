@@ -40,6 +40,8 @@ static const char usage[] =
     "      --control PATH         for xtcpctl (/run/xtcp/control.sock)\n"
     "      --control-mode MODE    (0660)\n"
     "      --max-per-user N       sockets of one user (65536)\n"
+    "      --max-listeners-per-user N  of them listeners (8192)\n"
+    "      --max-memory-per-user BYTES  of their buffers (128M)\n"
     "      --direct yes|no        connections within the stack bypass it (yes)\n"
     "      --user USER            to become once the TAP is open (xtcp, where it exists)\n"
     "      --sysctl NAME=VALUE    as net.ipv4.tcp_sack=0; repeat for more\n"
@@ -54,17 +56,29 @@ enum { FLAG_SYSCTL = 256, FLAG_CHECK, FLAG_KEY };
 static const struct {
 	const char *section, *key;
 } flag_key[] = {
-    {"Network", "Address"},	{"Network", "Gateway"},
-    {"Network", "Route"},	{"Link", "Name"},
-    {"Link", "MTUBytes"},	{"Link", "MACAddress"},
-    {"Link", "KernelAddress"},	{"Link", "SegmentationOffload"},
-    {"Sockets", "Path"},	{"Sockets", "Mode"},
-    {"Sockets", "Group"},	{"Sockets", "Control"},
-    {"Sockets", "ControlMode"}, {"Sockets", "MaxPerUser"},
-    {"Daemon", "User"},		{"Daemon", "LogLevel"},
-    {"Link", "Backend"},	{"Link", "Impair"},
-    {"Link", "ImpairIn"},	{"Link", "ImpairOut"},
+    {"Network", "Address"},
+    {"Network", "Gateway"},
+    {"Network", "Route"},
+    {"Link", "Name"},
+    {"Link", "MTUBytes"},
+    {"Link", "MACAddress"},
+    {"Link", "KernelAddress"},
+    {"Link", "SegmentationOffload"},
+    {"Sockets", "Path"},
+    {"Sockets", "Mode"},
+    {"Sockets", "Group"},
+    {"Sockets", "Control"},
+    {"Sockets", "ControlMode"},
+    {"Sockets", "MaxPerUser"},
+    {"Daemon", "User"},
+    {"Daemon", "LogLevel"},
+    {"Link", "Backend"},
+    {"Link", "Impair"},
+    {"Link", "ImpairIn"},
+    {"Link", "ImpairOut"},
     {"Sockets", "Direct"},
+    {"Sockets", "MaxListenersPerUser"},
+    {"Sockets", "MaxMemoryPerUser"},
 };
 
 static const struct option longs[] = {
@@ -89,6 +103,8 @@ static const struct option longs[] = {
     {"impair-in", required_argument, NULL, FLAG_KEY + 18},
     {"impair-out", required_argument, NULL, FLAG_KEY + 19},
     {"direct", required_argument, NULL, FLAG_KEY + 20},
+    {"max-listeners-per-user", required_argument, NULL, FLAG_KEY + 21},
+    {"max-memory-per-user", required_argument, NULL, FLAG_KEY + 22},
     {"sysctl", required_argument, NULL, FLAG_SYSCTL},
     {"check", no_argument, NULL, FLAG_CHECK},
     {"config", required_argument, NULL, 'c'},

@@ -42,6 +42,26 @@ bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out)
 	return true;
 }
 
+bool parse_bytes(const char *s, uint64_t min, uint64_t max, uint64_t *out)
+{
+	static const char units[] = "KMG";
+	char digits[16];
+	uint32_t n;
+	size_t len = strlen(s);
+	const char *unit = len ? strchr(units, s[len - 1]) : NULL;
+
+	if (unit)
+		len--;
+	if (len >= sizeof(digits))
+		return false;
+	memcpy(digits, s, len);
+	digits[len] = '\0';
+	if (!parse_u32(digits, 0, UINT32_MAX, &n))
+		return false;
+	*out = unit ? (uint64_t)n << (10 * (unit - units + 1)) : n;
+	return *out >= min && *out <= max;
+}
+
 bool parse_bool(const char *s, bool *out)
 {
 	static const char *const words[2][4] = {{"no", "false", "off", "0"},

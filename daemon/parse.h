@@ -11,7 +11,8 @@
 
 /* False, and *to unchanged: from does not fit. */
 bool copy_string(char *to, size_t size, const char *from);
-bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out); /* decimal */
+bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *out);   /* decimal */
+bool parse_bytes(const char *s, uint64_t min, uint64_t max, uint64_t *out); /* 64K, 128M, 2G */
 bool parse_bool(const char *s, bool *out); /* yes no true false on off 1 0 */
 bool parse_mac(const char *s, struct mac_addr *out);
 

@@ -33,7 +33,10 @@
 /* What the program is told when its socket cannot be had. */
 static void refuse(struct rpc_call *call, int err)
 {
-	tombstone_put(&call->d->tombstones, call->cookie)->error = -err;
+	struct tombstone *stone = tombstone_put(&call->d->tombstones, call->cookie);
+
+	stone->error = -err;
+	stone->refused = true;
 }
 
 /* A socket that goes on where another descriptor's has ended. Its address may be another's by now,
@@ -133,13 +136,26 @@ static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	return err;
 }
 
+static int listener_allowed(struct daemon *d, struct user_account *user)
+{
+	if (user->listeners < d->config.max_listeners_per_user)
+		return 0;
+	daemon_count(d, XtcpdRpcRefused);
+	user->refused++;
+	return -ENOBUFS;
+}
+
 static int do_listen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
 {
 	bool fresh = xs->state == XS_ATTACHED;
 
 	(void)reply;
 	xs->pad_left += call->req->pad_bytes;
-	int err = fresh || xs->state == XS_LISTENING ? tcp_listen(xs->sk, call->req->arg) : -EINVAL;
+	int err = fresh || xs->state == XS_LISTENING ? 0 : -EINVAL;
+	if (fresh)
+		err = listener_allowed(call->d, xs->user);
+	if (!err)
+		err = tcp_listen(xs->sk, call->req->arg);
 	if (err == -EADDRINUSE && sockets_free_port(call->d, tcp_local(xs->sk).port) && xs->sk)
 		err = tcp_listen(xs->sk, call->req->arg);
 	if (!xs->sk)
@@ -148,6 +164,8 @@ static int do_listen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply
 		pump_padding(xs); /* it polls as before */
 	else
 		xs->state = XS_LISTENING;
+	if (!err && fresh)
+		xs->user->listeners++;
 	return err;
 }
 
@@ -166,6 +184,7 @@ static int do_unlisten(struct rpc_call *call, struct xsocket *xs, struct rpc_rep
 		return -ENOTCONN;
 	tcp_disconnect(xs->sk);
 	accept_listener_died(xs);
+	xs->user->listeners--;
 	xs->state = XS_UNLISTENED;
 	pump_padding(xs);
 	shutdown(xs->source.fd, SHUT_WR); /* whoever waits in accept() wakes */
@@ -412,6 +431,8 @@ static int ask_the_dead(struct rpc_call *call, struct rpc_reply *reply)
 
 	if (!stone)
 		stone = tombstone_find(&call->d->ghosts, call->cookie);
+	if (stone && stone->refused)
+		return -stone->error;
 	if (stone)
 		return answer_for_the_dead(call, stone, reply);
 	daemon_count(call->d, XtcpdRpcUnknownSocket);

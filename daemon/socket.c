@@ -137,9 +137,10 @@ struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
 	*err = -ENOMEM;
 	if (!xs)
 		goto fail;
-	*err = -ENOBUFS;
+	*err = -ENFILE;
 	if (user->sockets >= d->config.max_per_user) {
 		daemon_count(d, XtcpdRpcRefused);
+		user->refused++;
 		goto fail;
 	}
 	if (!sk)
@@ -177,8 +178,10 @@ static void xsocket_end(struct xsocket *xs)
 	linger_end(xs);
 	direct_forget(xs);
 	accept_taken(xs); /* off its listener's list */
-	if (xs->state == XS_LISTENING)
+	if (xs->state == XS_LISTENING) {
+		xs->user->listeners--;
 		accept_listener_died(xs);
+	}
 	list_del(&xs->accept.starved_node);
 	loop_forget(&d->loop, &xs->source);
 	if (fd >= 0)

@@ -124,14 +124,27 @@ void sockets_destroy(struct daemon *d)
 	d->sockets.bucket = NULL;
 }
 
-struct user_account *sockets_user(struct daemon *d, uint32_t uid)
+static struct user_account *find_user(const struct daemon *d, uint32_t uid)
 {
 	list_for_each (pos, &d->sockets.users) {
 		struct user_account *user = container_of(pos, struct user_account, node);
 		if (user->uid == uid)
 			return user;
 	}
-	struct user_account *user = calloc(1, sizeof(*user));
+	return NULL;
+}
+
+const struct user_account *sockets_find_user(const struct daemon *d, uint32_t uid)
+{
+	return find_user(d, uid);
+}
+
+struct user_account *sockets_user(struct daemon *d, uint32_t uid)
+{
+	struct user_account *user = find_user(d, uid);
+	if (user)
+		return user;
+	user = calloc(1, sizeof(*user));
 	if (user) {
 		user->uid = uid;
 		list_add_head(&d->sockets.users, &user->node);

@@ -20,6 +20,8 @@ struct user_account {
 	struct list node;
 	uint32_t uid;
 	uint32_t sockets;
+	uint32_t listeners;
+	uint64_t refused; /* for being over a limit */
 	uint32_t pending; /* connections that have not sent their request yet */
 };
 
@@ -53,6 +55,7 @@ void sockets_remove(struct daemon *d, struct xsocket *xs); /* to the list of the
 void sockets_starved(struct daemon *d, struct list *node);
 /* The account of uid, made if need be; NULL when memory is short. */
 struct user_account *sockets_user(struct daemon *d, uint32_t uid);
+const struct user_account *sockets_find_user(const struct daemon *d, uint32_t uid); /* or NULL */
 void sockets_user_put(struct user_account *user); /* frees it once it holds nothing; NULL allowed */
 
 #endif

@@ -22,6 +22,7 @@ struct tombstone {
 	struct list age;  /* oldest first; or the free list */
 	struct list hash; /* its bucket */
 	uint64_t cookie;
+	bool refused;	 /* it never was one: over a limit; error is why */
 	bool unlistened; /* a listener that was shut down */
 	int32_t error;	 /* positive errno; 0 once it has been read */
 	struct sockaddr_in local, remote;

@@ -36,10 +36,9 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 {
 	int err;
 	struct stack *st = listener->stack;
-	struct tcp_sock *sk = tcp_sock_alloc(st, &err);
+	struct tcp_sock *sk = tcp_sock_alloc(st, listener->uid, &err);
 	if (!sk)
 		return NULL;
-	sk->uid = listener->uid;
 	sk->c.laddr = req->c.laddr;
 	sk->c.raddr = req->c.raddr;
 	sk->c.lport = req->c.lport;

@@ -34,6 +34,10 @@ static void account(struct tcp_sock *sk, size_t *truesize, const struct pkt *p, 
 	size_t size = pkt_truesize(p);
 	*truesize = add ? *truesize + size : *truesize - size;
 	sk->stack->tcp.rcvbuf_bytes += add ? size : -size;
+	if (add)
+		tcp_owner_charge(sk, size);
+	else
+		tcp_owner_uncharge(sk, size);
 }
 
 static void ooo_insert(struct tcp_sock *sk, struct list *before, struct pkt *p)
@@ -137,7 +141,7 @@ static size_t truesize_limit(const struct tcp_sock *sk)
 {
 	size_t limit = (size_t)sk->rcvbuf_bytes + TRUESIZE_SLACK;
 	size_t all = sk->stack->tcp.rcvbuf_bytes, pool = sk->stack->pkts.limit_bytes;
-	if (all > pool - pool / 4)
+	if (all > pool - pool / 4 || tcp_owner_is_full(sk))
 		return 0;
 	if (tcp_memory_pressure(sk->stack) && limit > pool / FAIR_SHARES)
 		limit = pool / FAIR_SHARES;
@@ -383,7 +387,8 @@ static void queue_in_order(struct tcp_sock *sk, struct pkt *p, const struct tcp_
 		tcp_ack_at_flush(sk);
 	}
 	bool fin = p->fin, data = p->len > 0;
-	if (data && !list_empty(&sk->rcv_queue) && !make_room(sk, p->seq, pkt_truesize(p))) {
+	bool first = list_empty(&sk->rcv_queue) && tcp_owner_may_have_one(sk);
+	if (data && !first && !make_room(sk, p->seq, pkt_truesize(p))) {
 		drop_for_memory(sk, p, TcpExtTCPRcvQDrop);
 		return;
 	}

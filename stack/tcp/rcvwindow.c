@@ -54,7 +54,8 @@ static uint32_t window_to_offer(const struct tcp_sock *sk)
 		return 0;
 	if (free > sk->rcv_ssthresh)
 		free = sk->rcv_ssthresh;
-	if (tcp_memory_pressure(sk->stack) && free > PRESSED_WINDOW_SEGS * sk->advmss)
+	bool pressed = tcp_memory_pressure(sk->stack) || tcp_owner_is_pressed(sk);
+	if (pressed && free > PRESSED_WINDOW_SEGS * sk->advmss)
 		free = PRESSED_WINDOW_SEGS * sk->advmss;
 	if (sk->rcv_wscale)
 		return in_units(sk, free);

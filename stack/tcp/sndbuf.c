@@ -32,6 +32,7 @@ static void block_free(struct tcp_sock *sk, struct snd_block *b)
 {
 	if (sk->snd_cursor == b)
 		sk->snd_cursor = NULL;
+	tcp_owner_uncharge(sk, b->cap);
 	snd_block_free(sk->stack, b);
 }
 
@@ -90,6 +91,12 @@ static bool tail_has_room(const struct tcp_sock *sk)
 	return !list_empty(&sk->snd_blocks) && tail->used < tail->cap;
 }
 
+/* Whatever its user holds: one, or it could never send and free any. */
+static bool may_take_block(const struct tcp_sock *sk)
+{
+	return list_empty(&sk->snd_blocks) || !tcp_owner_is_full(sk);
+}
+
 int tcp_send_reserve(struct tcp_sock *sk, size_t want_bytes, struct iovec *iov, int max)
 {
 	if (!may_write(sk) || max <= 0)
@@ -105,11 +112,14 @@ int tcp_send_reserve(struct tcp_sock *sk, size_t want_bytes, struct iovec *iov, 
 		iov[n++] = span_of(block_of(sk->snd_blocks.prev), &left);
 	while (left > 0 && n < max) {
 		uint32_t backlog = sk->sndq_bytes + (all - left);
-		struct snd_block *b = snd_block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES);
+		struct snd_block *b = may_take_block(sk)
+					  ? snd_block_alloc(sk->stack, backlog >= LARGE_FROM_BYTES)
+					  : NULL;
 		if (!b) {
 			sk->write_blocked = true;
 			break;
 		}
+		tcp_owner_charge(sk, b->cap);
 		list_add_tail(&sk->snd_blocks, &b->node);
 		iov[n++] = span_of(b, &left);
 	}

@@ -52,7 +52,7 @@ void tcp_sock_renew(struct tcp_sock *sk)
 		sk->c.lport = 0;
 }
 
-struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
+struct tcp_sock *tcp_sock_alloc(struct stack *st, uint32_t uid, int *err)
 {
 	struct tcp_layer *tcp = &st->tcp;
 	if (tcp->sockets >= st->sysctl.tcp_max_sockets) {
@@ -65,6 +65,11 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err)
 		return NULL;
 	}
 	sk->stack = st;
+	if (!tcp_owner_join(sk, uid)) {
+		free(sk);
+		*err = -ENOMEM;
+		return NULL;
+	}
 	sk->c.kind = SOCK_KIND_TCP;
 	sk->c.state = TCP_CLOSE;
 	sk->c.laddr = sk->c.raddr = sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
@@ -104,16 +109,16 @@ void tcp_sock_free(struct tcp_sock *sk)
 	tcp_auth_free(sk->auth);
 	free(sk->fastopen_keys);
 	free(sk->lq);
+	tcp_owner_leave(sk);
 	free(sk);
 }
 
 struct tcp_sock *tcp_socket(struct stack *st, void *user, uint32_t uid, int *err)
 {
-	struct tcp_sock *sk = tcp_sock_alloc(st, err);
+	struct tcp_sock *sk = tcp_sock_alloc(st, uid, err);
 	if (!sk)
 		return NULL;
 	sk->user = user;
-	sk->uid = uid;
 	return sk;
 }
 

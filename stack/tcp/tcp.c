@@ -35,6 +35,7 @@ int tcp_layer_init(struct stack *st)
 	list_init(&tcp->free_blocks_large);
 	list_init(&tcp->free_tx_segs);
 	fastopen_layer_init(st);
+	list_init(&tcp->owners);
 	tcp->ehash_key = random_key(&st->random);
 	tcp->isn_key = random_key(&st->random);
 	tcp->port_key = random_key(&st->random);

@@ -171,6 +171,15 @@ enum tcp_state tcp_orphan_state(struct stack *st, const struct sock_addr *local,
 bool tcp_orphan_reset(struct stack *st, const struct sock_addr *local,
 		      const struct sock_addr *remote);
 
+/* How much the sockets of one user may hold in buffers, 0: all there is; and how much they do. */
+void tcp_limit_owners(struct stack *st, size_t bytes);
+struct tcp_owner_usage {
+	uint32_t uid, sockets; /* orphans too */
+	size_t bytes;
+};
+void tcp_for_each_owner(const struct stack *st,
+			void (*fn)(void *arg, const struct tcp_owner_usage *usage), void *arg);
+
 /* How many of each there are. */
 struct tcp_counts {
 	uint32_t sockets, orphans, timewait, request_socks, listeners;

@@ -230,11 +230,19 @@ struct snd_block {
 	uint8_t data[];
 };
 
+/* What the sockets of one user hold (owners.c). */
+struct tcp_owner {
+	struct list node;
+	uint32_t uid, socks;
+	size_t bytes;
+};
+
 struct tcp_sock {
 	struct sock_common c;
 	struct stack *stack;
 	void *user; /* NULL: orphan */
 	uint32_t uid;
+	struct tcp_owner *owner; /* its account */
 	uint32_t events;
 	struct list event_node; /* stack's event list */
 	struct list flush_node; /* stack's list of sockets with something to send */
@@ -430,6 +438,8 @@ struct tcp_layer {
 	struct list all, events, flush;
 	uint32_t sockets, orphans, timewait, request_socks, listeners;
 	size_t rcvbuf_bytes, sndbuf_bytes;
+	struct list owners;
+	size_t owner_limit_bytes;   /* 0: none */
 	uint32_t port_counter[256]; /* RFC 6056 3.3.4 */
 	struct fastopen_layer fastopen;
 	uint64_t challenge_window_us;
@@ -445,6 +455,15 @@ struct tcp_layer {
  * Left of the line: the passive open and the tables. Right of it: the connection. Each function is
  * documented where it is defined; this is the list of those that cross a file.
  */
+
+/* owners.c: what each user holds */
+bool tcp_owner_join(struct tcp_sock *sk, uint32_t uid); /* false: no memory */
+void tcp_owner_leave(struct tcp_sock *sk);
+void tcp_owner_charge(struct tcp_sock *sk, size_t bytes);
+void tcp_owner_uncharge(struct tcp_sock *sk, size_t bytes);
+bool tcp_owner_is_pressed(const struct tcp_sock *sk);	/* windows shrink */
+bool tcp_owner_is_full(const struct tcp_sock *sk);	/* nothing more is queued ... */
+bool tcp_owner_may_have_one(const struct tcp_sock *sk); /* ... but the first of a connection */
 
 /* tcp.c: life cycle of the layer */
 int tcp_layer_init(struct stack *st);
@@ -528,7 +547,7 @@ bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter
 /* ------------------------------------------------------------------ the connection */
 
 /* sock.c: allocation and state */
-struct tcp_sock *tcp_sock_alloc(struct stack *st, int *err);
+struct tcp_sock *tcp_sock_alloc(struct stack *st, uint32_t uid, int *err);
 void tcp_sock_free(struct tcp_sock *sk); /* unhashes, cancels, frees everything */
 void tcp_set_state(struct tcp_sock *sk, enum tcp_state state); /* keeps CurrEstab and friends */
 void tcp_event(struct tcp_sock *sk, unsigned events);

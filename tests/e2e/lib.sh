@@ -121,11 +121,13 @@ wait_end() # PID SECONDS: for a process of ours, by the event
 }
 
 # A laboratory whose xtcpd runs under AddressSanitizer and UBSan; what they have to say is in its
-# log by the end, at which lab_sane ends xtcpd.
+# log by the end, at which lab_sane ends xtcpd. More flags for it: xtcpd_flags.
+xtcpd_flags=()
 lab_up_sanitized()
 {
 	# no leak check at the end: it wants to trace a process that has given up its rights
-	XTCPD=$BUILD/xtcpd-asan ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 lab up
+	XTCPD=$BUILD/xtcpd-asan ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		lab up "${xtcpd_flags[@]}"
 }
 lab_sane()
 {

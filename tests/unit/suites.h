@@ -45,6 +45,7 @@ Suite *fastopen_client_suite(void);
 Suite *sysctl_suite(void);
 Suite *rules_suite(void);
 Suite *processes_suite(void);
+Suite *owners_suite(void);
 Suite *tunables_suite(void);
 Suite *control_suite(void);
 Suite *impair_suite(void);

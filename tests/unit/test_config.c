@@ -75,6 +75,8 @@ START_TEST(every_key_of_the_file_is_read)
 				   "Control=/run/b.sock\n"
 				   "ControlMode=600\n"
 				   "MaxPerUser=100\n"
+				   "MaxListenersPerUser=10\n"
+				   "MaxMemoryPerUser=64M\n"
 				   "[Daemon]\n"
 				   "User=nobody\n"
 				   "LogLevel=debug\n"
@@ -100,6 +102,8 @@ START_TEST(every_key_of_the_file_is_read)
 	ck_assert_str_eq(c.control_path, "/run/b.sock");
 	ck_assert_uint_eq(c.control_mode, 0600);
 	ck_assert_uint_eq(c.max_per_user, 100);
+	ck_assert_uint_eq(c.max_listeners_per_user, 10);
+	ck_assert_uint_eq(c.max_memory_per_user, 64u << 20);
 	ck_assert_str_eq(c.user, "nobody");
 	ck_assert_int_eq(c.log_level, 7);
 	ck_assert_uint_eq(c.sysctls, 1);
@@ -135,6 +139,12 @@ static const struct {
     {"[Sockets]\nMode=0888\n", 2, "mode"},
     {"[Sockets]\nMode=1777\n", 2, "mode"},
     {"[Sockets]\nMaxPerUser=0\n", 2, "number"},
+    {"[Sockets]\nMaxListenersPerUser=many\n", 2, "number"},
+    {"[Sockets]\nMaxMemoryPerUser=1023K\n", 2, "1M"},
+    {"[Sockets]\nMaxMemoryPerUser=5000000000000\n", 2, "1M"},
+    {"[Sockets]\nMaxMemoryPerUser=M\n", 2, "1M"},
+    {"[Sockets]\nMaxMemoryPerUser=64MB\n", 2, "1M"},
+    {"[Sockets]\nMaxMemoryPerUser=\n", 2, "1M"},
     {"[Daemon]\nLogLevel=loud\n", 2, "warning"},
     {"[Sysctl]\nnet.ipv4.no_such=1\n", 2, "no such sysctl"},
     {"[Sysctl]\nnet.ipv4.tcp_sack=2\n", 2, "does not take"},

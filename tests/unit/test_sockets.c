@@ -647,7 +647,33 @@ START_TEST(a_users_sockets_are_limited)
 	int f = attached(), g = attached(), h = attached();
 	ck_assert_int_eq(ask_error(f, RPC_GETNAME), 0);
 	ck_assert_int_eq(ask_error(g, RPC_GETNAME), 0);
-	ck_assert_int_eq(ask_error(h, RPC_GETERR), ENOBUFS);
+	ck_assert_int_eq(ask_error(h, RPC_BIND), ENFILE);
+	ck_assert_int_eq(ask_error(h, RPC_GETERR), ENFILE);
+	ck_assert_uint_eq(sockets_find_user(&d, getuid())->refused, 1);
+	close(f);
+	run();
+	int i = attached();
+	ck_assert_int_eq(ask_error(i, RPC_GETNAME), 0);
+	close_all(g, h, i);
+}
+END_TEST
+
+START_TEST(a_users_listeners_are_limited)
+{
+	uint16_t port;
+	struct rpc_request req = request(RPC_LISTEN);
+
+	d.config.max_listeners_per_user = 1;
+	int f = listening(&port, 5), g = attached();
+	ck_assert_int_eq(ask(g, &req).error, ENOBUFS);
+	ck_assert_int_eq(ask(f, &req).error, 0); /* again is not another */
+	ck_assert_uint_eq(sockets_find_user(&d, getuid())->listeners, 1);
+	ck_assert_int_eq(ask_error(f, RPC_UNLISTEN), 0);
+	ck_assert_int_eq(ask(g, &req).error, 0);
+	close(g);
+	run();
+	ck_assert_uint_eq(sockets_find_user(&d, getuid())->listeners, 0);
+	int h = listening(&port, 5);
 	close_all(f, g, h);
 }
 END_TEST
@@ -704,6 +730,7 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, junk_after_attach_ends_that_socket_alone);
 	tcase_add_test(t, a_client_that_says_nothing_is_cut_off_in_time);
 	tcase_add_test(t, a_users_sockets_are_limited);
+	tcase_add_test(t, a_users_listeners_are_limited);
 	tcase_add_test(t, a_socket_never_attached_is_not_connected);
 	suite_add_tcase(s, t);
 	return s;
