@@ -90,6 +90,7 @@ struct ao_info *ao_copy(const struct ao_info *from, const struct ip_addr *peer, 
 	if (!ao)
 		return NULL;
 	ao->required = from->required;
+	ao->accept_icmps = from->accept_icmps;
 	list_for_each (pos, &from->keys) {
 		const struct ao_key *key = key_of(pos);
 		if (!ao_key_covers(key, peer->v4, AO_ANY_PREFIX))

@@ -286,6 +286,14 @@ static int check_del(const struct tcp_sock *sk, const struct tcp_ao_del *cmd)
 	return cmd->del_async && sk->c.state != TCP_LISTEN ? -EINVAL : 0;
 }
 
+static void forget_choice(struct ao_info *ao, const struct ao_key *key)
+{
+	if (key == ao->current)
+		ao->current = NULL;
+	if (key == ao->rnext)
+		ao->rnext = NULL;
+}
+
 static int del_key(struct tcp_sock *sk, const void *val, size_t len)
 {
 	struct tcp_ao_del cmd;
@@ -308,6 +316,8 @@ static int del_key(struct tcp_sock *sk, const void *val, size_t len)
 	if (!key || key == choice.current || key == choice.rnext)
 		return -ENOENT;
 	choose(sk, ao, &choice);
+	if (cmd.del_async) /* a listener's: nobody signs with it */
+		forget_choice(ao, key);
 	if (key == ao->current || key == ao->rnext)
 		return -EBUSY;
 	ao_key_free(key);

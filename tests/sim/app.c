@@ -39,6 +39,7 @@ void app_start_listening(struct sim *sim)
 			continue;
 		tcp_set_user(l, &sim->listener[i]);
 		set_pacing(&sim->server[i], l);
+		keys_set(sim, l, SIM_CLIENT_V4);
 	}
 }
 
@@ -83,6 +84,7 @@ static void start_client(struct sim *sim, struct app *a)
 	if (a->nodelay)
 		tcp_setsockopt(a->sk, 6, TCP_NODELAY, &one, sizeof(one));
 	set_pacing(a, a->sk);
+	keys_set(sim, a->sk, SIM_SERVER_V4);
 	if (sim_pick(sim, 2)) /* else it needs a cookie, which an earlier connection has brought */
 		tcp_setsockopt(a->sk, 6, TCP_FASTOPEN_NO_COOKIE, &one, sizeof(one));
 	err = sim_pick(sim, 3) ? tcp_connect(a->sk, &to) : tcp_connect_fast(a->sk, &to);
@@ -132,6 +134,7 @@ static void app_receive(struct sim *sim, struct app *a)
 	}
 	if (tcp_recv_eof(a->sk))
 		a->eof = true;
+	keys_turn(sim, a->sk);
 }
 
 static bool app_leave_early(struct app *a)

@@ -115,7 +115,8 @@ static void check_reduction(struct sim *sim, const struct app *a)
 	if (sk->cc->owns_cwnd)
 		return;
 	uint32_t was = sk->prior_cwnd_bytes > a->cwnd_seen ? sk->prior_cwnd_bytes : a->cwnd_seen;
-	if (sk->ssthresh_bytes > 2u * sk->mss_cache && sk->ssthresh_bytes > was / 10 * 8)
+	uint32_t tenths = sk->ecn & ECN_OK ? 9 : 8; /* RFC 8511: a mark that came with the loss */
+	if (sk->ssthresh_bytes > 2u * sk->mss_cache && sk->ssthresh_bytes > was / 10 * tenths)
 		sim_fail(sim, "conn %u: a loss left ssthresh at %u, cwnd was %u", a->index,
 			 sk->ssthresh_bytes, was);
 }
@@ -153,6 +154,7 @@ static void check_stack(struct sim *sim, struct stack *st)
 		check_timers(sim, sk);
 		check_scoreboard(sim, sk);
 		check_out_of_order_queue(sim, sk);
+		keys_check(sim, sk);
 	}
 }
 

@@ -88,6 +88,8 @@ void scenario_draw(struct sim *sim, struct stack_config config[2])
 		sim->hop.from_us = sim_pick(sim, 4000000);
 		sim->hop.mtu = ONE_OF(sim, 1400, 1000, 576);
 	}
+	sim->keys = ONE_OF(sim, SIM_KEYS_NONE, SIM_KEYS_NONE, SIM_KEYS_NONE, SIM_KEYS_NONE,
+			   SIM_KEYS_MD5, SIM_KEYS_AO);
 	sim->apps = 1 + sim_pick(sim, sim_pick(sim, 3) ? 2 : SIM_APPS_MAX);
 	for (unsigned i = 0; i < sim->apps; i++) {
 		draw_app(sim, &sim->client[i], i, false);

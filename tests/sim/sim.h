@@ -28,6 +28,8 @@
 
 struct sim;
 
+enum sim_keys { SIM_KEYS_NONE, SIM_KEYS_MD5, SIM_KEYS_AO };
+
 /* One end of one connection: what its program does. */
 struct app {
 	bool is_server;
@@ -88,6 +90,7 @@ struct sim {
 	struct tcp_sock *listener[SIM_APPS_MAX];
 	uint64_t steps, last_progress_us, segments, ghosts;
 	bool aborts_possible; /* somebody resets: errors are legitimate */
+	enum sim_keys keys;   /* how segments are signed */
 	bool cookies;	      /* the server answers every SYN with a cookie */
 	bool harsh;	      /* the path may be too bad to connect at all */
 	char failure[256];    /* empty: none so far */
@@ -109,6 +112,11 @@ bool app_all_done(const struct sim *sim);
 /* The programs that wait for a peer that has given up; true when there were any. Without
  * keepalive nothing tells them. */
 bool app_end_half_open(struct sim *sim);
+
+/* keys.c: what signs a socket's segments; another key, perhaps; what must hold */
+void keys_set(struct sim *sim, struct tcp_sock *sk, uint32_t peer);
+void keys_turn(struct sim *sim, struct tcp_sock *sk);
+void keys_check(struct sim *sim, const struct tcp_sock *sk);
 
 /* path.c: brings a frame to `to`, unless the path drops it */
 void path_carry(struct sim *sim, struct host *to, const uint8_t *frame, size_t len);

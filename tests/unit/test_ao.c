@@ -2,6 +2,7 @@
 /* TCP-AO (RFC 5925) on the wire: what is signed, believed and dropped, and how keys change. */
 #include <errno.h>
 
+#include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_auth.h"
 #include "tests/unit/ao_keys.h"
 #include "tests/unit/suites.h"
@@ -243,6 +244,31 @@ START_TEST(a_cookie_is_signed)
 	wire_accept(w);
 	wire_write(w, 10);
 	wire_out(w, "P. 1:11(10) ack 1");
+}
+END_TEST
+
+/* RFC 7413: a connection that speaks before its handshake is done is under the same keys. */
+START_TEST(a_fast_open_is_signed)
+{
+	stack_sysctls(w->st)->tcp_fastopen = TFO_SERVER_ENABLE;
+	protected_listener();
+	wire_set_int(w->listener, IPPROTO_TCP, TCP_FASTOPEN, 4);
+	wire_set_int(w->listener, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
+	wire_in(w, "S 0:100(100) win 65535 <mss 1460,bad-ao>");
+	wire_out_none(w);
+	wire_in(w, "S 0:100(100) win 65535 <mss 1460>");
+	wire_out(w, "S. 0:0(0) ack 101");
+	wire_accept(w);
+	wire_state(w, TCP_SYN_RECV);
+	wire_write(w, 50);
+	wire_out(w, "P. 1:51(50) ack 101");
+	wire_in(w, ". 101:101(0) ack 51 win 512 <bad-ao>");
+	wire_in(w, "R 101:101(0) win 0 <no-ao>");
+	wire_state(w, TCP_SYN_RECV);
+	wire_in(w, ". 101:101(0) ack 51 win 512");
+	wire_state(w, TCP_ESTABLISHED);
+	wire_in(w, "P. 101:111(10) ack 51 win 512");
+	ck_assert_uint_eq(wire_unread(w), 110);
 }
 END_TEST
 
@@ -563,6 +589,13 @@ START_TEST(icmp_errors_are_ignored_unless_asked_for)
 	ck_assert_int_eq(ao_set(w->sk, TCP_AO_INFO, &info, sizeof(info)), 0);
 	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 600, 1);
 	ck_assert_int_eq(wire_get_int(w->sk, IPPROTO_TCP, TCP_MAXSEG), 600 - 40 - 16);
+	wire_out_forget(w);
+	/* a child does as its listener */
+	ck_assert_int_eq(ao_set(w->listener, TCP_AO_INFO, &info, sizeof(info)), 0);
+	wire_use(w, WIRE_PORT, 4001);
+	w->at->ao = &peer;
+	wire_passive_open(w, "mss 1460", 65535);
+	ck_assert(info_of(w->sk).accept_icmps);
 }
 END_TEST
 
@@ -580,6 +613,7 @@ Suite *ao_suite(void)
 	tcase_add_test(passive, without_the_key_asked_for_there_is_no_answer);
 	tcase_add_test(passive, a_child_has_all_keys_of_its_peer);
 	tcase_add_test(passive, a_cookie_is_signed);
+	tcase_add_test(passive, a_fast_open_is_signed);
 	suite_add_tcase(s, passive);
 
 	TCase *active = tcase_create("active open");

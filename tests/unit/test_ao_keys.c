@@ -399,6 +399,22 @@ START_TEST(a_listener_has_no_current_key)
 }
 END_TEST
 
+START_TEST(a_key_chosen_before_listen_goes_with_del_async)
+{
+	struct sock_addr any = {.addr = ip_v4(0), .port = WIRE_PORT};
+	struct tcp_ao_add cmd = add();
+	struct tcp_ao_del gone = del(100, 101);
+	cmd.set_current = cmd.set_rnext = 1;
+	ck_assert_int_eq(try_add(&cmd), 0);
+	ck_assert_int_eq(tcp_bind(sk, &any), 0);
+	ck_assert_int_eq(tcp_listen(sk, 5), 0);
+	ck_assert_int_eq(try_del(&gone), -EBUSY);
+	gone.del_async = 1;
+	ck_assert_int_eq(try_del(&gone), 0);
+	ck_assert_ptr_null(sk->auth->ao->current);
+}
+END_TEST
+
 START_TEST(info_says_what_was_set)
 {
 	struct tcp_ao_info_opt in = {.ao_required = 1,
@@ -539,6 +555,7 @@ Suite *ao_keys_suite(void)
 	tcase_add_test(options, the_keys_of_a_socket_are_bounded);
 	tcase_add_test(options, a_key_in_use_is_not_deleted);
 	tcase_add_test(options, a_listener_has_no_current_key);
+	tcase_add_test(options, a_key_chosen_before_listen_goes_with_del_async);
 	tcase_add_test(options, info_says_what_was_set);
 	tcase_add_test(options, a_longer_struct_must_be_zero_beyond);
 	tcase_add_test(options, there_is_no_repair);
