@@ -27,7 +27,8 @@ capture=$pid
 start trace "$BUILD/xtcpctl" --socket "$socket" trace :8081
 trace=$pid
 until_true 10 "the capture's beginning" test -s "$tmp/file.pcapng"
-ctl link impair loss=2% delay=1ms corrupt=0.5% seed=11
+ctl link impair in loss=2% delay=1ms corrupt=5% seed=11
+ctl link impair out loss=2% delay=1ms seed=12
 fetch
 ctl link impair off
 peer curl -sS --max-time 5 "http://$stack:99/" 2>/dev/null && fail "somebody is at port 99"
