@@ -302,6 +302,13 @@ static int do_fastopen(struct rpc_call *call, struct xsocket *xs, struct rpc_rep
 	return room < 0 ? room : 0;
 }
 
+static int do_late(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	reply->arg = xs->late_write;
+	xs->late_write = xs->late_write && !call->req->arg;
+	return 0;
+}
+
 typedef int handler_fn(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply);
 
 static handler_fn *const handlers[RPC_TYPE_MAX] = {
@@ -315,6 +322,7 @@ static handler_fn *const handlers[RPC_TYPE_MAX] = {
     [RPC_UNLISTEN] = do_unlisten,
     [RPC_DISCONNECT] = do_disconnect,
     [RPC_OUTQ] = do_outq,
+    [RPC_LATE] = do_late,
     [RPC_OPTIONS] = do_options,
     [RPC_FASTOPEN] = do_fastopen,
 };
@@ -418,6 +426,10 @@ static int answer_for_the_dead(struct rpc_call *call, struct tombstone *stone,
 				 : 0;
 	case RPC_DISCONNECT:
 		return hand_over_the_dead(call, stone, reply);
+	case RPC_LATE:
+		reply->arg = stone->late_write;
+		stone->late_write = stone->late_write && !call->req->arg;
+		return 0;
 	case RPC_OUTQ:
 		return 0;
 	default:

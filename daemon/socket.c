@@ -195,6 +195,7 @@ static void keep_addresses(struct xsocket *xs, struct tombstone *stone)
 	struct sock_addr local = tcp_local(xs->sk), remote = tcp_remote(xs->sk);
 
 	stone->local = to_sockaddr_in(&local);
+	stone->late_write = xs->late_write;
 	if (remote.addr.family != ADDR_NONE)
 		stone->remote = to_sockaddr_in(&remote);
 }

@@ -81,6 +81,7 @@ struct xsocket {
 	uint32_t pad_left;   /* padding still in front of the stream */
 	uint32_t syn_left;   /* and in front of that bytes of the program's, for the SYN */
 	uint32_t direct;     /* its pair (direct.h), 0: none */
+	bool late_write : 1; /* a write that finds the peer gone counts as sent (RPC_LATE) */
 	uint8_t direct_mark; /* the last sweep that saw it */
 
 	struct accept_queue accept; /* of a listener */

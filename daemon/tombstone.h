@@ -26,6 +26,7 @@ struct tombstone {
 	bool unlistened; /* a listener that was shut down */
 	int32_t error;	 /* positive errno; 0 once it has been read */
 	struct sockaddr_in local, remote;
+	bool late_write;	/* the next write counts as sent (RPC_LATE) */
 	struct tcp_sock *sk;	/* the table's own; NULL: there is none */
 	struct sock_addr bound; /* where the program had bound it; port 0: it had not */
 	struct tcp_info info;	/* of a connection that is perhaps still being closed */

@@ -70,6 +70,7 @@ enum { RPC_MARK_MORE = 1, RPC_MARK_EOR = 2, RPC_MARKS_MAX = 3 };
  * with an enum f_state in its last byte. */
 #define RPC_STATE_MAGIC 0x7874637000000000ull /* "xtcp" */
 #define RPC_STATE_CONNECTED 2
+#define RPC_STATE_LOCAL 0x20000ull /* xtcpd: the other end is on this stack, and may have E */
 
 enum rpc_type {
 	RPC_ATTACH = 1,
@@ -98,6 +99,9 @@ enum rpc_type {
 	RPC_OPTIONS, /* the options kept (RPC_FLAG_KEEP), from the arg-th on. Reply: value, a row of
 			struct rpc_option; arg, where to go on, 0 at the end; addr, the local
 			address, port 0 while it has none */
+	RPC_LATE,    /* a write (arg 0: of nothing) has failed, though no error is known. Reply: arg
+			1 if it is to count as sent: the first one after the peer has closed, as on
+			TCP */
 	RPC_FELL,    /* a rule left a socket to the kernel: addr, arg (enum rule_use), value: which
 			rule. The descriptor is the connection itself. No reply */
 	RPC_INTERFACE, /* the descriptor is the connection itself. Reply: struct rpc_interface */

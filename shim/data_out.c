@@ -39,7 +39,20 @@ static bool is_stream(int fd)
 	return real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
 }
 
-ssize_t explain_sent(int fd, ssize_t n, int flags, bool quiet)
+/* As TCP has it, whose peer answers the first write after its close() with a RST: a program on the
+ * same stack has gone, and its end with it. */
+static bool counts_as_sent(int fd, size_t want)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	if (!f_is_local(fd))
+		return false;
+	rpc_init(&req, RPC_LATE);
+	req.arg = want > 0;
+	return xtcpd_ask(fd, &req, &reply) && reply.arg;
+}
+
+ssize_t explain_sent(int fd, ssize_t n, size_t want, int flags, bool quiet)
 {
 	int saved = errno;
 	if (n >= 0 || !is_broken(saved))
@@ -56,12 +69,24 @@ ssize_t explain_sent(int fd, ssize_t n, int flags, bool quiet)
 	f_take_native_error(fd);
 	if (err)
 		return fail(err);
+	if (want != UNTOLD && saved == EPIPE && quiet && counts_as_sent(fd, want))
+		return (ssize_t)want;
 	return quiet ? broken_pipe(flags) : fail(EPIPE);
 }
 
-static inline ssize_t sent(int fd, ssize_t n, int flags, bool quiet)
+static inline ssize_t sent(int fd, ssize_t n, size_t want, int flags, bool quiet)
 {
-	return __builtin_expect(n >= 0, 1) ? n : explain_sent(fd, n, flags, quiet);
+	return __builtin_expect(n >= 0, 1) ? n : explain_sent(fd, n, want, flags, quiet);
+}
+
+static ssize_t sent_spans(int fd, ssize_t n, const struct msghdr *m, int flags, bool quiet)
+{
+	size_t want = 0;
+	if (__builtin_expect(n >= 0, 1))
+		return n;
+	for (size_t i = 0; !is_nowhere(m) && errno == EPIPE && i < m->msg_iovlen; i++)
+		want += m->msg_iov[i].iov_len;
+	return explain_sent(fd, n, want, flags, quiet);
 }
 
 static inline bool must_ask(int fd)
@@ -79,12 +104,12 @@ EXPORT ssize_t write(int fd, const void *p, size_t n)
 {
 	ssize_t rc;
 	if (!hinted_ours(fd))
-		return sent(fd, real.write(fd, p, n), 0, false);
+		return sent(fd, real.write(fd, p, n), n, 0, false);
 	if (must_ask(fd) && ask_before_writing(fd, 0, &rc))
 		return rc;
 	rc = real.sendto(fd, p, n, MSG_NOSIGNAL, NULL, 0);
 	if (rc >= 0 || errno != ENOTSOCK)
-		return sent(fd, rc, 0, true);
+		return sent(fd, rc, n, 0, true);
 	hint_set(fd, 0);
 	return real.write(fd, p, n);
 }
@@ -93,13 +118,13 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
 	ssize_t rc;
 	if (!hinted_ours(fd) || count <= 0)
-		return sent(fd, real.writev(fd, iov, count), 0, false);
+		return sent(fd, real.writev(fd, iov, count), UNTOLD, 0, false);
 	if (must_ask(fd) && ask_before_writing(fd, 0, &rc))
 		return rc;
 	struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
 	rc = real.sendmsg(fd, &m, MSG_NOSIGNAL);
 	if (rc >= 0 || (errno != ENOTSOCK && errno != EMSGSIZE))
-		return sent(fd, rc, 0, true);
+		return sent_spans(fd, rc, &m, 0, true);
 	if (errno == ENOTSOCK)
 		hint_set(fd, 0);
 	return real.writev(fd, iov, count); /* EMSGSIZE: more than UIO_MAXIOV is EINVAL here */
@@ -137,14 +162,14 @@ EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct s
 	if (flags & (MSG_MORE | MSG_EOR) && n > 0 && f_is_ours(fd)) {
 		struct iovec iov = {(void *)p, n};
 		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-		return sent(fd, send_marked(fd, &m, native), flags, quiet);
+		return sent(fd, send_marked(fd, &m, native), n, flags, quiet);
 	}
 	rc = real.sendto(fd, p, n, native, addr, len);
 	if (rc < 0 && addr && is_about_the_name(errno) && f_is_ours(fd))
 		rc = real.sendto(fd, p, n, native, NULL, 0);
 	if (rc < 0 && n == 0 && flags & MSG_OOB && errno == EOPNOTSUPP && f_is_ours(fd))
 		rc = real.sendto(fd, p, n, native & ~MSG_OOB, NULL, 0);
-	return sent(fd, rc, flags, quiet);
+	return sent(fd, rc, n, flags, quiet);
 }
 
 EXPORT ssize_t send(int fd, const void *p, size_t n, int flags)
@@ -179,9 +204,9 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	if (must_ask(fd) && !is_nowhere(m) && ask_before_writing(fd, flags, &rc))
 		return rc;
 	if (flags & (MSG_MORE | MSG_EOR) && !is_nowhere(m) && f_is_ours(fd))
-		return sent(fd, send_marked(fd, m, native), flags, quiet);
+		return sent_spans(fd, send_marked(fd, m, native), m, flags, quiet);
 	rc = real.sendmsg(fd, plain(fd, m, &stripped) ? &stripped : m, native);
-	return sent(fd, rc, flags, quiet);
+	return sent_spans(fd, rc, m, flags, quiet);
 }
 
 /* One by one where the messages must be looked at, at once where not. */
@@ -246,7 +271,7 @@ EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 	hold_sigpipe(out, &h);
 	rc = real.sendfile(out, in, offset, n);
 	release_sigpipe(&h, rc);
-	return sent(out, rc, 0, h.held);
+	return sent(out, rc, UNTOLD, 0, h.held);
 }
 
 EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
@@ -272,7 +297,7 @@ EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t n
 	release_sigpipe(&h, done);
 	if (done > 0 || n == 0)
 		return done;
-	return done < 0 ? explain_sent(out, explain_received(in, done), 0, h.held)
+	return done < 0 ? explain_sent(out, explain_received(in, done), UNTOLD, 0, h.held)
 			: explain_received(in, done);
 }
 

@@ -46,7 +46,7 @@ static ssize_t send_rest(int fd, const struct msghdr *m, size_t skip, int flags)
 		ssize_t n = real.sendto(fd, (const char *)m->msg_iov[i].iov_base + off, len - off,
 					flags | MSG_NOSIGNAL, NULL, 0);
 		if (n < 0)
-			return total ? total : explain_sent(fd, n, flags, true);
+			return total ? total : explain_sent(fd, n, UNTOLD, flags, true);
 		total += n;
 		if ((size_t)n < len - off)
 			break;

@@ -74,6 +74,8 @@ ssize_t send_marked(int fd, const struct msghdr *m, int flags)
 	struct iovec head[SPANS_MAX], tail[SPANS_MAX];
 	size_t all = bytes_of(m), spans;
 	int native = flags & ~(MSG_MORE | MSG_EOR);
+	if (f_is_local(fd)) /* no segments, and perhaps no xtcpd, between the two */
+		return real.sendmsg(fd, m, native);
 	if (all <= TAIL_BYTES || m->msg_iovlen > SPANS_MAX)
 		return send_with_descriptors(fd, m->msg_iov, m->msg_iovlen, native, marks);
 	memcpy(head, m->msg_iov, m->msg_iovlen * sizeof(head[0]));

@@ -102,7 +102,13 @@ enum f_state f_state_of(int fd)
 
 void f_set_state(int fd, enum f_state state)
 {
-	set_word(fd, (uint64_t)state);
+	uint64_t kept = state == F_CONNECTED ? word_of(fd) & RPC_STATE_LOCAL : 0;
+	set_word(fd, kept | (uint64_t)state);
+}
+
+bool f_is_local(int fd)
+{
+	return word_of(fd) & RPC_STATE_LOCAL;
 }
 
 void f_set_pending(int fd, int err)

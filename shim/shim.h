@@ -80,6 +80,8 @@ bool f_accepted_name(int fd, struct rpc_name *name);
 bool f_attached(int fd);
 enum f_state f_state_of(int fd); /* F_NONE for what is not ours */
 void f_set_state(int fd, enum f_state state);
+/* xtcpd has said that the other end is, or may be, on the same stack. */
+bool f_is_local(int fd);
 /* An error that is still to be told, of a socket that is unconnected again; it is cleared by being
  * taken. 0: none. */
 void f_set_pending(int fd, int err);
@@ -146,8 +148,10 @@ ssize_t fastopen_send(int fd, const struct msghdr *m, int flags);
 
 /* --- data_in.c, data_out.c: a kernel call on fd has given n: what TCP would say. Sets errno. */
 ssize_t explain_received(int fd, ssize_t n);
-ssize_t explain_sent(int fd, ssize_t n, int flags, bool quiet); /* quiet: no SIGPIPE came */
-ssize_t broken_pipe(int flags);					/* EPIPE, and SIGPIPE */
+/* want: how many bytes it would have been. quiet: no SIGPIPE came. */
+#define UNTOLD SIZE_MAX
+ssize_t explain_sent(int fd, ssize_t n, size_t want, int flags, bool quiet);
+ssize_t broken_pipe(int flags); /* EPIPE, and SIGPIPE */
 
 /* --- marks.c: sendmsg() of a stream's bytes with MSG_MORE or MSG_EOR among the flags */
 ssize_t send_marked(int fd, const struct msghdr *m, int flags);

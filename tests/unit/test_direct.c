@@ -136,6 +136,37 @@ START_TEST(a_close_is_seen_from_either_end)
 }
 END_TEST
 
+/* TCP's peer answers the first write after its close() with a RST; the second finds that. */
+START_TEST(the_first_write_after_the_peers_close_counts)
+{
+	struct rpc_request late = request(RPC_LATE);
+	if (!begin())
+		return;
+	ck_assert_int_eq(ask(server, &late).arg, 0);
+	close(client);
+	run();
+	ck_assert_int_eq(ask(server, &late).arg, 1); /* of nothing */
+	late.arg = 1;
+	ck_assert_int_eq(ask(server, &late).arg, 1);
+	ck_assert_int_eq(ask(server, &late).arg, 0);
+	close_all(listener, server, -1);
+}
+END_TEST
+
+START_TEST(a_write_after_ones_own_end_does_not_count)
+{
+	struct rpc_request late = request(RPC_LATE);
+	if (!begin())
+		return;
+	shutdown(server, SHUT_WR);
+	run();
+	close(client);
+	run();
+	ck_assert_int_eq(ask(server, &late).arg, 0);
+	close_all(listener, server, -1);
+}
+END_TEST
+
 START_TEST(a_reset_is_told_as_one)
 {
 	struct rpc_request req = request(RPC_SETSOCKOPT);
@@ -224,6 +255,8 @@ Suite *direct_suite(void)
 	tcase_add_test(t, both_names_are_known);
 	tcase_add_test(t, a_half_close_is_a_fin);
 	tcase_add_test(t, a_close_is_seen_from_either_end);
+	tcase_add_test(t, the_first_write_after_the_peers_close_counts);
+	tcase_add_test(t, a_write_after_ones_own_end_does_not_count);
 	tcase_add_test(t, a_reset_is_told_as_one);
 	tcase_add_test(t, a_connection_nobody_accepted_is_reset);
 	tcase_add_test(t, ends_that_vanish_together_are_swept);
