@@ -90,6 +90,16 @@ static void put_rates(FILE *f, const json_t *info)
 	put_flag(f, info, "app_limited");
 }
 
+/* Gains come as 256ths. */
+static void put_bbr(FILE *f, const json_t *bbr)
+{
+	if (!bbr)
+		return;
+	fprintf(f, " bbr:(bw:%.0fbps,mrtt:%g,pacing_gain:%g,cwnd_gain:%g)",
+		8 * (double)get_int(bbr, "bw"), (double)get_int(bbr, "min_rtt_us") / 1000,
+		(double)get_int(bbr, "pacing_gain") / 256, (double)get_int(bbr, "cwnd_gain") / 256);
+}
+
 static void put_limited(FILE *f, const json_t *info, const char *key)
 {
 	long long us = get_int(info, key), busy = get_int(info, "busy_time");
@@ -152,6 +162,7 @@ char *ss_info_text(const json_t *socket)
 	put_rtt(f, info);
 	put_sizes(f, info);
 	put_totals(f, info);
+	put_bbr(f, json_object_get(socket, "bbr"));
 	put_rates(f, info);
 	put_busy(f, info);
 	put_recovery(f, info);

@@ -7,6 +7,7 @@
  * into a snapshot, and the document is made of it piece by piece as the client takes it.
  */
 #include <errno.h>
+#include <linux/inet_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ struct ss_record {
 	uint8_t state;
 	bool has_info;
 	char comm[16], congestion[16];
+	struct tcp_bbr_info bbr;
+	bool has_bbr;
 };
 
 struct ss_stream {
@@ -84,6 +87,10 @@ static void copy_info(struct ss_stream *s, struct ss_record *r, const struct tcp
 			   &len) < 0)
 		r->congestion[0] = '\0';
 	r->congestion[sizeof(r->congestion) - 1] = '\0';
+	len = sizeof(r->bbr);
+	r->has_bbr = tcp_getsockopt((struct tcp_sock *)diag->sk, IPPROTO_TCP, TCP_CC_INFO, &r->bbr,
+				    &len) == 0 &&
+		     len == sizeof(r->bbr);
 	r->has_info = true;
 }
 
@@ -142,6 +149,17 @@ static void set_process(json_t *row, const struct ss_record *r)
 	control_set_u64(row, "cookie", r->cookie);
 }
 
+static json_t *bbr_row(const struct tcp_bbr_info *bbr)
+{
+	json_t *object = json_object();
+
+	control_set_u64(object, "bw", (uint64_t)bbr->bbr_bw_hi << 32 | bbr->bbr_bw_lo);
+	control_set_u64(object, "min_rtt_us", bbr->bbr_min_rtt);
+	control_set_u64(object, "pacing_gain", bbr->bbr_pacing_gain);
+	control_set_u64(object, "cwnd_gain", bbr->bbr_cwnd_gain);
+	return object;
+}
+
 static json_t *row_of(const struct control_rows *rows, size_t i)
 {
 	const struct ss_stream *s = container_of(rows, struct ss_stream, rows);
@@ -163,6 +181,8 @@ static json_t *row_of(const struct control_rows *rows, size_t i)
 	if (r->has_info) {
 		control_set_string(row, "congestion", r->congestion);
 		control_set(row, "info", control_tcp_info(&s->info[i]));
+		if (r->has_bbr)
+			control_set(row, "bbr", bbr_row(&r->bbr));
 	}
 	return row;
 }

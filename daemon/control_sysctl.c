@@ -97,6 +97,8 @@ static json_t *set(struct control_call *call, char *name, const char *first)
 		break;
 	case -ENOENT:
 		return control_error("no such sysctl: %.64s", name);
+	case -EACCES:
+		return control_error("%.64s can only be read", name);
 	default:
 		return control_error("%.64s does not take \"%s\"", name, value);
 	}

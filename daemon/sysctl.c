@@ -11,6 +11,7 @@
 
 #include "daemon/config.h"
 #include "daemon/parse.h"
+#include "stack/tcp/tcp.h"
 
 enum sysctl_kind {
 	SYSCTL_U32,
@@ -19,6 +20,7 @@ enum sysctl_kind {
 	SYSCTL_U16_PAIR,
 	SYSCTL_U32_TRIPLE,
 	SYSCTL_CONGESTION,
+	SYSCTL_CONGESTION_NAMES, /* to be read */
 	SYSCTL_FASTOPEN_KEY
 };
 
@@ -101,6 +103,7 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_fastopen_blackhole_timeout_sec", tcp_fastopen_blackhole_timeout_s, 0, BYTES_MAX),
     {"net.ipv4.tcp_fastopen_key", AT(tcp_fastopen_key), SYSCTL_FASTOPEN_KEY, 0, 0},
     {"net.ipv4.tcp_congestion_control", AT(tcp_congestion_control), SYSCTL_CONGESTION, 0, 0},
+    {"net.ipv4.tcp_available_congestion_control", 0, SYSCTL_CONGESTION_NAMES, 0, 0},
     {"net.ipv4.ip_local_port_range", AT(ip_local_port_range), SYSCTL_U16_PAIR, 1, 65535},
     {"net.ipv4.ip_unprivileged_port_start", AT(ip_unprivileged_port_start), SYSCTL_U16, 0, 65535},
     IPV4("ip_default_ttl", ip_default_ttl, 1, 255),
@@ -153,12 +156,13 @@ static bool parse_numbers(const struct sysctl_row *row, const char *s, uint32_t 
 
 static bool set_congestion(char *to, const char *value)
 {
-	static const char *const known[] = {"reno", "cubic", "bbr"};
+	const size_t room = sizeof(((struct sysctls *)0)->tcp_congestion_control);
+	const char *name = tcp_available_congestion_control();
+	size_t len = strlen(value);
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(known[i], value))
-			return copy_string(
-			    to, sizeof(((struct sysctls *)0)->tcp_congestion_control), value);
+	for (; *name; name += strcspn(name, " "), name += *name == ' ')
+		if (len && len == strcspn(name, " ") && !strncmp(name, value, len))
+			return copy_string(to, room, value);
 	return false;
 }
 
@@ -251,6 +255,8 @@ int sysctl_set(struct sysctls *s, const char *name, const char *value)
 		return 0;
 	case SYSCTL_CONGESTION:
 		return set_congestion(at, value) ? 0 : -EINVAL;
+	case SYSCTL_CONGESTION_NAMES:
+		return -EACCES;
 	case SYSCTL_FASTOPEN_KEY:
 		return set_fastopen_key((struct fastopen_keys *)at, value) ? 0 : -EINVAL;
 	}
@@ -285,6 +291,9 @@ int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t va
 		break;
 	case SYSCTL_CONGESTION:
 		len = snprintf(value, value_len, "%s", at);
+		break;
+	case SYSCTL_CONGESTION_NAMES:
+		len = snprintf(value, value_len, "%s", tcp_available_congestion_control());
 		break;
 	case SYSCTL_FASTOPEN_KEY:
 		len = print_fastopen_key((const struct fastopen_keys *)at, value, value_len);

@@ -24,7 +24,7 @@ const struct cc_ops *cc_find(const char *name)
 	return NULL;
 }
 
-const char *cc_available(void)
+const char *tcp_available_congestion_control(void)
 {
 	return "reno cubic bbr";
 }

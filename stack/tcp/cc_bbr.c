@@ -431,6 +431,26 @@ static void bbr_idle(struct tcp_sock *sk)
 		check_probe_rtt_done(sk, b);
 }
 
+/* What TCP_CC_INFO gives: Linux's struct tcp_bbr_info. */
+struct bbr_info {
+	uint32_t bw_low, bw_high, min_rtt_us, pacing_gain, cwnd_gain;
+};
+
+static size_t bbr_get_info(struct tcp_sock *sk, void *to, size_t room)
+{
+	const struct bbr *b = bbr_of(sk);
+	struct bbr_info info = {
+	    .bw_low = (uint32_t)max_bw(b),
+	    .bw_high = (uint32_t)(max_bw(b) >> 32),
+	    .min_rtt_us = b->min_rtt_us,
+	    .pacing_gain = b->pacing_gain,
+	    .cwnd_gain = b->cwnd_gain,
+	};
+	size_t n = room < sizeof(info) ? room : sizeof(info);
+	memcpy(to, &info, n);
+	return n;
+}
+
 const struct cc_ops cc_bbr = {
     .name = "bbr",
     .init = bbr_init,
@@ -440,4 +460,5 @@ const struct cc_ops cc_bbr = {
     .loss_event = bbr_loss,
     .undo_cwnd = bbr_undo_cwnd,
     .owns_cwnd = true,
+    .get_info = bbr_get_info,
 };

@@ -463,6 +463,13 @@ static int get_congestion(const struct tcp_sock *sk, void *val, size_t *len)
 	return sockopt_give(val, len, name, sizeof(name));
 }
 
+/* reno and cubic have nothing to tell. */
+static int get_cc_info(struct tcp_sock *sk, void *val, size_t *len)
+{
+	*len = sk->cc && sk->cc->get_info ? sk->cc->get_info(sk, val, *len) : 0;
+	return 0;
+}
+
 static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 {
 	int value = 0;
@@ -474,7 +481,7 @@ static int get_tcp(struct tcp_sock *sk, int name, void *val, size_t *len)
 	if (name >= TCP_AO_ADD_KEY && name <= TCP_AO_REPAIR)
 		return ao_getsockopt(sk, name, val, len);
 	if (name == TCP_CC_INFO)
-		return sockopt_give(val, len, "", 0); /* reno and cubic have nothing to tell */
+		return get_cc_info(sk, val, len);
 	if (name == TCP_CONGESTION)
 		return get_congestion(sk, val, len);
 	if (name == TCP_FASTOPEN_KEY)

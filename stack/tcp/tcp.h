@@ -137,6 +137,9 @@ bool tcp_park(struct tcp_sock *sk, struct sock_addr *bound);
 int tcp_setsockopt(struct tcp_sock *sk, int level, int name, const void *val, size_t len);
 int tcp_getsockopt(struct tcp_sock *sk, int level, int name, void *val, size_t *len);
 
+/* What TCP_CONGESTION takes: names with single spaces between them. */
+const char *tcp_available_congestion_control(void);
+
 enum tcp_state tcp_state(const struct tcp_sock *sk);
 int tcp_error(struct tcp_sock *sk); /* sk_err, positive; reading it clears it */
 struct sock_addr tcp_local(const struct tcp_sock *sk);

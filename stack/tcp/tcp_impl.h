@@ -210,6 +210,8 @@ struct cc_ops {
 	/* cwnd and the pacing rate are its own: cong_avoid() is called for each ACK in any state, and
 	 * but for an RTO nothing else changes them. */
 	bool owns_cwnd;
+	size_t (*get_info)(struct tcp_sock *sk, void *to,
+			   size_t room); /* TCP_CC_INFO; may be NULL */
 };
 const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
 /* TCP_CONGESTION: -ENOENT for an unknown name. May be called at any time. */
@@ -217,8 +219,6 @@ int tcp_set_congestion_control(struct tcp_sock *sk, const char *name);
 /* On entering ESTABLISHED (after the handshake's RTT sample, with mss_cache set): ops (from the
  * sysctl if none is chosen), initial window, ssthresh, recovery state. */
 void tcp_cc_init(struct tcp_sock *sk);
-/* Space separated names, as net.ipv4.tcp_available_congestion_control. */
-const char *cc_available(void);
 
 enum ca_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 

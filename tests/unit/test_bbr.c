@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BBR (draft-cardwell-iccrg-bbr-congestion-control) on a link of 10 Mbit/s and 40 ms. */
+#include <linux/inet_diag.h>
+
 #include "tests/unit/pair.h"
 #include "tests/unit/suites.h"
 
@@ -69,6 +71,15 @@ START_TEST(the_link_is_full_and_its_queue_is_not)
 	ck_assert_uint_le(p->queue_us_max, 3 * RTT_US / 2);
 	ck_assert_uint_eq(retransmitted(), 0);
 	/* What it knows is near what is so. */
+	struct tcp_bbr_info bbr;
+	size_t len = sizeof(bbr);
+	ck_assert_int_eq(tcp_getsockopt(p->sender, 6, TCP_CC_INFO, &bbr, &len), 0);
+	ck_assert_uint_eq(len, sizeof(bbr));
+	ck_assert_uint_ge(bbr.bbr_bw_lo, 9 * MBIT / 8);
+	ck_assert_uint_le(bbr.bbr_bw_lo, 11 * MBIT / 8);
+	ck_assert_uint_ge(bbr.bbr_min_rtt, RTT_US);
+	ck_assert_uint_le(bbr.bbr_min_rtt, RTT_US + 10000);
+	ck_assert_uint_eq(bbr.bbr_cwnd_gain, 512);
 	uint64_t bw = 8 * info().tcpi_delivery_rate;
 	ck_assert_uint_ge(bw, 7 * MBIT);
 	ck_assert_uint_le(bw, 12 * MBIT);

@@ -78,7 +78,7 @@ START_TEST(algorithms_are_found_by_name)
 	ck_assert_str_eq(cc_find("reno")->name, "reno");
 	ck_assert_str_eq(cc_find("cubic")->name, "cubic");
 	ck_assert_ptr_null(cc_find("vegas"));
-	ck_assert_str_eq(cc_available(), "reno cubic bbr");
+	ck_assert_str_eq(tcp_available_congestion_control(), "reno cubic bbr");
 	ck_assert_int_eq(tcp_set_congestion_control(sk, "vegas"), -ENOENT);
 }
 END_TEST

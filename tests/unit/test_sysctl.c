@@ -33,8 +33,9 @@ START_TEST(every_default_is_a_value_its_sysctl_takes)
 	for (unsigned i = 0; sysctl_name(i); i++) {
 		char value[128], again[128];
 		ck_assert_int_eq(sysctl_get(s, sysctl_name(i), value, sizeof(value)), 0);
-		ck_assert_msg(sysctl_set(s, sysctl_name(i), value) == 0, "%s=%s", sysctl_name(i),
-			      value);
+		bool constant = strstr(sysctl_name(i), "_available_") != NULL;
+		int err = sysctl_set(s, sysctl_name(i), value);
+		ck_assert_msg(err == (constant ? -EACCES : 0), "%s=%s", sysctl_name(i), value);
 		ck_assert_int_eq(sysctl_get(s, sysctl_name(i), again, sizeof(again)), 0);
 		ck_assert_str_eq(value, again);
 	}
@@ -58,6 +59,12 @@ static const struct {
     {"net.ipv4.tcp_keepalive_probes", "9"},
     {"net.ipv4.tcp_window_scaling", "1"},
     {"net.ipv4.tcp_timestamps", "1"},
+    {"net.ipv4.tcp_frto", "2"},
+    {"net.ipv4.tcp_ecn", "2"},
+    {"net.ipv4.tcp_ecn_fallback", "1"},
+    {"net.ipv4.tcp_pacing_ss_ratio", "200"},
+    {"net.ipv4.tcp_pacing_ca_ratio", "120"},
+    {"net.ipv4.tcp_available_congestion_control", "reno cubic bbr"},
     {"net.ipv4.tcp_sack", "1"},
     {"net.ipv4.tcp_fastopen", "1"},
     {"net.ipv4.tcp_dsack", "1"},
@@ -111,7 +118,14 @@ static const struct {
     {"net.ipv4.tcp_rmem", "4096 131072 6291456", 0},
     {"net.ipv4.tcp_rmem", "4096 131072", -EINVAL},
     {"net.ipv4.tcp_congestion_control", "reno", 0},
+    {"net.ipv4.tcp_congestion_control", "bbr", 0},
     {"net.ipv4.tcp_congestion_control", "", -EINVAL},
+    {"net.ipv4.tcp_congestion_control", "cubi", -EINVAL},
+    {"net.ipv4.tcp_congestion_control", "reno cubic", -EINVAL},
+    {"net.ipv4.tcp_available_congestion_control", "reno", -EACCES},
+    {"net.ipv4.tcp_ecn", "3", -EINVAL},
+    {"net.ipv4.tcp_frto", "0", 0},
+    {"net.ipv4.tcp_pacing_ss_ratio", "1001", -EINVAL},
     {"net.ipv4.tcp_adv_win_scale", "-2", 0},
     {"net.ipv4.tcp_adv_win_scale", "-32", -EINVAL},
     {"net.ipv4.tcp_adv_win_scale", "--2", -EINVAL},
