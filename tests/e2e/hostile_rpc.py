@@ -10,7 +10,9 @@ import sys
 PATH, CONTROL, STACK = sys.argv[1:]
 MAGIC, VERSION = 0x50544358, 1
 ATTACH, CONNECT, BIND, LISTEN, SETSOCKOPT, GETSOCKOPT, GETNAME = range(1, 8)
-TYPES = 18
+KEEP = 2  # a flag of SETSOCKOPT
+OPTIONS, FELL, INTERFACE = 15, 16, 17
+TYPES = 19
 rng = random.Random(1)
 
 
@@ -127,6 +129,112 @@ def misused_sockets():
                              value=rng.randbytes(4)), [f.fileno()])
 
 
+def reply(data):
+    """type, error, arg, value of an answer."""
+    assert len(data) == 40 + 512, len(data)
+    magic, version, type, error, arg, value_len = struct.unpack_from("=IHHiiI", data)
+    assert magic == MAGIC and version == VERSION and value_len <= 512, data[:24]
+    return type, error, arg, data[40:40 + value_len]
+
+
+def kept_options():
+    """Options kept for a socket that might fall to the kernel: bounded, and given back whole."""
+    with marked() as f:
+        attached(f)
+        for i in range(3000):
+            send(request(type=SETSOCKOPT, flags=1 | KEEP, level=rng.choice((1, 6, 0, -1)),
+                         name=rng.randrange(70), value_len=rng.choice((0, 1, 4, 4, 4, 16, 216, 512)),
+                         value=rng.randbytes(512)), [f.fileno()])
+        at, seen = 0, 0
+        for _ in range(1000):
+            _, error, at, value = reply(send(request(type=OPTIONS, arg=at), [f.fileno()]))
+            assert error == 0, error
+            while value:
+                _, _, length = struct.unpack_from("=iiI", value)
+                assert 12 + length <= len(value)
+                value = value[12 + length:]
+                seen += 1
+            if at == 0:
+                break
+        assert at == 0 and 0 < seen < 4096 // 12, (at, seen)
+        for at in (-1, 1 << 30, -(1 << 31)):
+            reply(send(request(type=OPTIONS, arg=at), [f.fileno()]))
+
+
+def told():
+    """Reports and questions about no socket, with whatever descriptor and text."""
+    with marked() as f, open("/dev/null") as null:
+        for i in range(400):
+            send(request(type=rng.choice((14, FELL)), arg=rng.getrandbits(31),
+                         level=rng.getrandbits(31), name=i, address=rng.randbytes(16),
+                         value_len=rng.randrange(513), value=rng.randbytes(512)),
+                 [rng.choice((f, f, null)).fileno()])
+        type, error, _, value = reply(send(request(type=INTERFACE), [f.fileno()]))
+        assert (type, error, len(value)) == (INTERFACE, 0, 92), (type, error, len(value))
+
+
+def reads_nothing():
+    """Asks and asks, and never looks at an answer; connects to a listener that never accepts."""
+    with marked() as f:
+        attached(f)
+        asked = []
+        for i in range(900):
+            s = connect()
+            socket.send_fds(s, [request(type=rng.choice((GETNAME, INTERFACE, OPTIONS)))],
+                            [f.fileno()])
+            asked.append(s)
+        for s in asked:
+            s.close()
+    with marked() as l:
+        attached(l)
+        bound = reply(send(request(type=BIND, address=struct.pack("=H", socket.AF_INET) +
+                                   bytes(14)), [l.fileno()]))
+        assert bound[1] == 0, bound
+        assert reply(send(request(type=LISTEN, arg=1 << 30), [l.fileno()]))[1] == 0
+        name = send(request(type=GETNAME), [l.fileno()])[24:40]
+        held = []
+        for i in range(300):
+            c = marked()
+            c.connect(PATH)
+            socket.send_fds(c, [request(type=CONNECT, flags=0, address=name[:4] +
+                                        socket.inet_aton(STACK) + bytes(8), pad=0)], [c.fileno()])
+            c.setblocking(False)
+            held.append(c)
+        for c in held:  # writes as much as it is let, and reads nothing
+            try:
+                while True:
+                    c.send(bytes(65536))
+            except OSError:
+                pass
+        for c in held:
+            c.close()
+
+
+def not_what_it_claims():
+    """A descriptor by the right name that is no such socket, or one of another connection."""
+    kinds = ((socket.SOCK_DGRAM, "datagrams"), (socket.SOCK_SEQPACKET, "packets"))
+    for kind, _ in kinds:
+        with socket.socket(socket.AF_UNIX, kind) as f:
+            f.bind(b"\0xtcp/hostile%d" % rng.getrandbits(60))
+            for type in range(1, TYPES):
+                send(request(type=type), [f.fileno()])
+    accepted = b"\0xtcp/A1\0" + rng.randbytes(40)  # the name of an accepted socket
+    with socket.socket(socket.AF_UNIX) as f, marked() as other:
+        f.bind(accepted)
+        for type in range(1, TYPES):
+            send(request(type=type), [f.fileno()])
+        attached(other)
+        with marked() as mine:  # on one connection, with the descriptor of another
+            mine.settimeout(5)
+            mine.connect(PATH)
+            socket.send_fds(mine, [request(type=ATTACH, flags=0)], [other.fileno()])
+            try:
+                assert mine.recv(1) == b""
+            except ConnectionResetError:
+                pass
+        assert reply(send(request(type=GETNAME), [other.fileno()]))[1] == 0
+
+
 def flood():
     idle = [connect() for _ in range(300)]  # say nothing
     for s in idle[::2]:
@@ -165,6 +273,7 @@ def control():
         s.close()
 
 
-for attack in (garbage, wrong_fields, stray_descriptors, misused_sockets, flood, control):
+for attack in (garbage, wrong_fields, stray_descriptors, misused_sockets,
+               kept_options, told, reads_nothing, not_what_it_claims, flood, control):
     attack()
     print("hostile_rpc:", attack.__name__, flush=True)
