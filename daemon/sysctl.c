@@ -99,7 +99,7 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_min_snd_mss", tcp_min_snd_mss, 48, 65535),
     IPV4("tcp_base_mss", tcp_base_mss, 48, 65535),
     IPV4("tcp_max_sockets", tcp_max_sockets, 1, 1u << 24),
-    IPV4("tcp_fastopen", tcp_fastopen, 0, 0xfff),
+    IPV4("tcp_fastopen", tcp_fastopen, 0, INT32_MAX), /* as Linux: unknown bits mean nothing */
     IPV4("tcp_fastopen_blackhole_timeout_sec", tcp_fastopen_blackhole_timeout_s, 0, BYTES_MAX),
     {"net.ipv4.tcp_fastopen_key", AT(tcp_fastopen_key), SYSCTL_FASTOPEN_KEY, 0, 0},
     {"net.ipv4.tcp_congestion_control", AT(tcp_congestion_control), SYSCTL_CONGESTION, 0, 0},
