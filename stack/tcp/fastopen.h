@@ -56,11 +56,14 @@ void fastopen_timed_out(struct tcp_sock *sk, bool gives_up);
 struct fastopen_known {
 	uint16_t mss;	    /* 0: nothing is known */
 	uint8_t cookie_len; /* 0: none */
+	uint8_t try_exp;    /* 1: ask in the experimental option; 2: that was no good either */
+	bool exp;	    /* the cookie came in it */
 	uint8_t cookie[TCP_FASTOPEN_COOKIE_MAX];
 };
 struct fastopen_known fastopen_cache_get(struct stack *st, const struct sock_common *c);
+/* try_exp: what to try next, since this SYN-ACK answers a request without a cookie; else 0. */
 void fastopen_cache_set(struct stack *st, const struct sock_common *c, uint16_t mss,
-			const struct tcp_options *opt);
+			const struct tcp_options *opt, uint8_t try_exp);
 
 /* --- sockopt_fastopen.c: -ENOPROTOOPT for what is not an option of Fast Open */
 int fastopen_setsockopt(struct tcp_sock *sk, int name, int value);

@@ -72,18 +72,22 @@ struct fastopen_known fastopen_cache_get(struct stack *st, const struct sock_com
 
 /* The MSS is the newest; a cookie stays until there is another. */
 void fastopen_cache_set(struct stack *st, const struct sock_common *c, uint16_t mss,
-			const struct tcp_options *opt)
+			const struct tcp_options *opt, uint8_t try_exp)
 {
 	struct fastopen_entry *e = look_up(st, c);
 	bool cookie = opt->has_tfo && opt->tfo_len > 0;
-	if (!e && cookie)
+	if (!e)
 		e = entry_create(st, c);
 	if (!e)
 		return;
 	touch(st, e);
 	e->known.mss = mss;
-	if (!cookie)
+	if (!cookie) {
+		if (e->known.cookie_len == 0 && try_exp > e->known.try_exp)
+			e->known.try_exp = try_exp;
 		return;
+	}
+	e->known.exp = opt->tfo_exp;
 	e->known.cookie_len = opt->tfo_len;
 	memcpy(e->known.cookie, opt->tfo, opt->tfo_len);
 }

@@ -61,11 +61,14 @@ static bool needs_no_cookie(const struct tcp_sock *sk)
 }
 
 /* RFC 7413 4.1.3: by the MSS the server gave last, and with room for any option. */
-static uint32_t room_for(const struct fastopen_known *known, uint32_t mtu_bytes, uint32_t advmss)
+static uint32_t room_for(const struct tcp_sock *sk, const struct fastopen_known *known,
+			 uint32_t mtu_bytes, uint32_t advmss)
 {
 	uint32_t mss = mtu_bytes - IPV4_HDR_BYTES - TCP_HDR_BYTES;
 	uint32_t theirs = known->mss ? known->mss : advmss;
 	mss = min_u32(mss, theirs);
+	if (sk->user_mss)
+		mss = min_u32(mss, sk->user_mss); /* TCP_MAXSEG */
 	return mss > SYN_OPTIONS_BYTES ? mss - SYN_OPTIONS_BYTES : 0;
 }
 
@@ -86,7 +89,13 @@ int tcp_fastopen_room(struct tcp_sock *sk, const struct sock_addr *remote)
 	struct fastopen_known known = fastopen_cache_get(st, &c);
 	if (is_suspended(st) || (known.cookie_len == 0 && !needs_no_cookie(sk)))
 		return 0;
-	return (int)room_for(&known, path.mtu_bytes, path.advmss);
+	return (int)room_for(sk, &known, path.mtu_bytes, path.advmss);
+}
+
+/* RFC 7413 appendix A: for peers that are as old as the option's first form. */
+static bool uses_experiment(const struct fastopen_known *known)
+{
+	return known->cookie_len ? known->exp : known->try_exp == 1;
 }
 
 /* --- the SYN ----------------------------------------------------------------------------------- */
@@ -96,8 +105,10 @@ bool fastopen_connect_start(struct tcp_sock *sk)
 	struct stack *st = sk->stack;
 	if (!fastopen_mode(sk, TFO_CLIENT_ENABLE) || is_suspended(st))
 		return false;
+	struct fastopen_known known = fastopen_cache_get(st, &sk->c);
 	sk->syn_fastopen = true;
-	if (!needs_no_cookie(sk) && fastopen_cache_get(st, &sk->c).cookie_len == 0) {
+	sk->fastopen_exp = uses_experiment(&known);
+	if (!needs_no_cookie(sk) && known.cookie_len == 0) {
 		sk->fastopen_fail = TFO_COOKIE_UNAVAILABLE;
 		return false;
 	}
@@ -128,7 +139,7 @@ void fastopen_xmit_deferred(struct tcp_sock *sk)
 uint32_t fastopen_attach_data(struct tcp_sock *sk)
 {
 	struct fastopen_known known = fastopen_cache_get(sk->stack, &sk->c);
-	uint32_t len = min_u32(sk->sndq_bytes, room_for(&known, sk->pmtu_bytes, sk->advmss));
+	uint32_t len = min_u32(sk->sndq_bytes, room_for(sk, &known, sk->pmtu_bytes, sk->advmss));
 	if (!sk->syn_fastopen || sk->c.state != TCP_SYN_SENT || len == 0)
 		return 0;
 	if (known.cookie_len == 0 && !needs_no_cookie(sk))
@@ -154,6 +165,7 @@ static void client_option(const struct tcp_sock *sk, struct tcp_options *opt)
 		return;
 	struct fastopen_known known = fastopen_cache_get(sk->stack, &sk->c);
 	opt->has_tfo = true;
+	opt->tfo_exp = uses_experiment(&known);
 	opt->tfo_len = known.cookie_len;
 	memcpy(opt->tfo, known.cookie, known.cookie_len);
 }
@@ -175,7 +187,10 @@ void fastopen_rcv_synack(struct tcp_sock *sk, const struct tcp_segment *seg)
 	struct stack *st = sk->stack;
 	if (!sk->syn_fastopen)
 		return; /* a cookie that nobody has asked for */
-	fastopen_cache_set(st, &sk->c, sk->mss_clamp, &seg->opt);
+	/* A request that got no cookie: the peer may know the old option alone. */
+	bool refused = !sk->syn_data && sk->total_retrans == 0;
+	uint8_t try_exp = !refused ? 0 : sk->fastopen_exp ? 2 : 1;
+	fastopen_cache_set(st, &sk->c, sk->mss_clamp, &seg->opt, try_exp);
 	if (!sk->syn_data)
 		return;
 	if (!list_empty(&sk->rtx_queue)) {

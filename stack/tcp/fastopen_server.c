@@ -18,6 +18,7 @@
  */
 #include <stdlib.h>
 
+#include "stack/base/bytes.h"
 #include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_send.h"
@@ -38,13 +39,14 @@ static const struct fastopen_keys *keys_of(const struct tcp_sock *listener)
 				       : &listener->stack->sysctl.tcp_fastopen_key;
 }
 
-/* RFC 7413 4.1.2 */
+/* RFC 7413 4.1.2: as Linux makes them, so that hosts with the same key believe each other. */
 void fastopen_cookie(const struct tcp_sock *listener, const struct sock_common *c, unsigned key,
 		     uint8_t cookie[FASTOPEN_COOKIE_BYTES])
 {
 	const uint32_t *w = keys_of(listener)->word[key];
 	struct siphash_key k = {{w[0] | (uint64_t)w[1] << 32, w[2] | (uint64_t)w[3] << 32}};
-	uint32_t path[2] = {c->raddr.v4, c->laddr.v4};
+	uint8_t path[8];
+	put_be32(put_be32(path, c->raddr.v4), c->laddr.v4);
 	uint64_t hash = siphash(&k, path, sizeof(path));
 	memcpy(cookie, &hash, FASTOPEN_COOKIE_BYTES);
 }
@@ -146,6 +148,9 @@ static void take_syn_data(struct tcp_sock *child, struct tcp_segment *seg)
 	seg->seq++;
 	tcp_data_queue(child, seg);
 	child->syn_data_acked = child->rcv_nxt != child->irs + 1;
+	/* How the peer paces its data nobody knows yet: what follows is acknowledged at once. */
+	child->ato_us = 0;
+	child->quick_acks = 0;
 }
 
 static bool open_child(struct tcp_sock *listener, struct request_sock *req, struct tcp_segment *seg,
@@ -162,6 +167,7 @@ static bool open_child(struct tcp_sock *listener, struct request_sock *req, stru
 	lq->ack_backlog++;
 	child->fastopen_child = true;
 	child->fastopen_new_cookie = new_cookie;
+	child->fastopen_exp = seg->opt.tfo_exp;
 	child->fastopen_listener = listener;
 	list_add_tail(&lq->fastopen_pending, &child->fastopen_node);
 	lq->fastopen_qlen++;
@@ -183,6 +189,7 @@ bool fastopen_rcv_syn(struct tcp_sock *listener, struct request_sock *req, struc
 	struct stack *st = listener->stack;
 	const struct tcp_options *opt = &seg->opt;
 	bool asks = opt->has_tfo && opt->tfo_len == 0;
+	req->fastopen_exp = opt->tfo_exp;
 	if (asks)
 		snmp_inc(st, TcpExtTCPFastOpenCookieReqd);
 	if (!fastopen_mode(listener, TFO_SERVER_ENABLE) || !(opt->has_tfo || seg->pkt->len > 0) ||
@@ -219,6 +226,7 @@ void fastopen_server_option(const struct tcp_sock *sk, struct tcp_options *opt)
 	if (!sk->fastopen_new_cookie || !sk->fastopen_listener)
 		return;
 	opt->has_tfo = true;
+	opt->tfo_exp = sk->fastopen_exp;
 	opt->tfo_len = FASTOPEN_COOKIE_BYTES;
 	fastopen_cookie(sk->fastopen_listener, &sk->c, 0, opt->tfo);
 }

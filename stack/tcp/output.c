@@ -68,7 +68,9 @@ static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
 {
 	const struct sysctls *ctl = &sk->stack->sysctl;
 	bool offer = sk->c.state == TCP_SYN_SENT;
-	opt->mss = sk->advmss;
+	/* As Linux: no more than the path is known to carry. */
+	opt->mss = (uint16_t)min_u32(sk->advmss,
+				     max_u32(sk->pmtu_bytes, 576) - IPV4_HDR_BYTES - TCP_HDR_BYTES);
 	opt->has_ts = offer ? tcp_offers_timestamps(sk) : sk->tstamp_ok;
 	opt->sack_permitted = offer ? ctl->tcp_sack : sk->sack_ok;
 	opt->has_wscale = offer ? ctl->tcp_window_scaling : sk->wscale_ok;

@@ -179,6 +179,7 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	};
 	if (req->fastopen_cookie) {
 		opt.has_tfo = true;
+		opt.tfo_exp = req->fastopen_exp;
 		opt.tfo_len = FASTOPEN_COOKIE_BYTES;
 		fastopen_cookie(listener, &req->c, 0, opt.tfo);
 	}

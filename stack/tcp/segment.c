@@ -19,7 +19,10 @@ enum {
 	OPT_MD5 = 19,
 	OPT_AO = 29,
 	OPT_FASTOPEN = 34,
+	OPT_EXPERIMENT = 254,
 };
+
+#define FASTOPEN_EXPERIMENT 0xf989
 
 #define MD5_BYTES 16
 
@@ -33,15 +36,23 @@ static void parse_sack(struct tcp_options *opt, struct reader *body)
 }
 
 /* RFC 7413 4.1.1: a cookie, or the request for one. */
-static void parse_fastopen(struct tcp_options *opt, const uint8_t *data, size_t len)
+static void parse_fastopen(struct tcp_options *opt, const uint8_t *data, size_t len, bool exp)
 {
 	bool is_cookie =
 	    len >= TCP_FASTOPEN_COOKIE_MIN && len <= TCP_FASTOPEN_COOKIE_MAX && len % 2 == 0;
 	if (len > 0 && !is_cookie)
 		return;
 	opt->has_tfo = true;
+	opt->tfo_exp = exp;
 	opt->tfo_len = (uint8_t)len;
 	memcpy(opt->tfo, data, len);
+}
+
+/* RFC 7413 appendix A, RFC 6994: before it had a number it was told by a magic number. */
+static void parse_experiment(struct tcp_options *opt, struct reader *body)
+{
+	if (read_be16(body) == FASTOPEN_EXPERIMENT && !body->failed)
+		parse_fastopen(opt, body->p, reader_left(body), true);
 }
 
 /* RFC 5925 2.2: the code is what is left of the option. */
@@ -79,7 +90,9 @@ static void parse_one(struct tcp_options *opt, uint8_t kind, const uint8_t *data
 		opt->auth = good ? AUTH_MD5 : AUTH_BAD;
 		opt->mac = data;
 	} else if (kind == OPT_FASTOPEN) {
-		parse_fastopen(opt, data, len);
+		parse_fastopen(opt, data, len, false);
+	} else if (kind == OPT_EXPERIMENT) {
+		parse_experiment(opt, &body);
 	} else if (kind == OPT_AO) {
 		parse_ao(opt, &body);
 	}
@@ -158,11 +171,13 @@ static uint8_t *put_sack(uint8_t *p, const struct tcp_options *opt, size_t room)
 /* Left out where there is no room for it. */
 static uint8_t *put_fastopen(uint8_t *p, const struct tcp_options *opt, size_t room)
 {
-	unsigned len = 2u + opt->tfo_len, pad = (4 - len % 4) % 4;
+	unsigned len = (opt->tfo_exp ? 4u : 2u) + opt->tfo_len, pad = (4 - len % 4) % 4;
 	if (!opt->has_tfo || len + pad > room)
 		return p;
-	p = put_option(put_nops(p, pad), OPT_FASTOPEN, (uint8_t)len);
-	return put_bytes(p, opt->tfo, opt->tfo_len);
+	p = put_option(p, opt->tfo_exp ? OPT_EXPERIMENT : OPT_FASTOPEN, (uint8_t)len);
+	if (opt->tfo_exp)
+		p = put_be16(p, FASTOPEN_EXPERIMENT);
+	return put_nops(put_bytes(p, opt->tfo, opt->tfo_len), pad);
 }
 
 size_t tcp_options_write(uint8_t *to, const struct tcp_options *opt)

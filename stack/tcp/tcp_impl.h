@@ -76,6 +76,7 @@ struct tcp_options {
 	uint8_t mac_len;      /* AUTH_AO */
 	uint8_t keyid, rnext; /* AUTH_AO: KeyID, RNextKeyID */
 	bool has_tfo;	      /* RFC 7413 4.1.1; tfo_len 0: a request */
+	bool tfo_exp;	      /* ... as it was before it had a number of its own (appendix A) */
 	uint8_t tfo_len, tfo[TCP_FASTOPEN_COOKIE_MAX];
 };
 
@@ -131,6 +132,7 @@ struct request_sock {
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, ecn_ok : 1,
 	    acked : 1 /* TCP_DEFER_ACCEPT */, ao_used : 1;
 	bool fastopen_cookie : 1; /* goes with the first SYN-ACK */
+	bool fastopen_exp : 1;	  /* in the experimental option, as it was asked for */
 };
 
 /* TIME_WAIT, and nothing more than it needs. FIN_WAIT_2 orphans live here too (substate). */
@@ -314,6 +316,7 @@ struct tcp_sock {
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
 	/* Fast Open: made by a SYN with data, may send in SYN_RECV; data in a SYN was taken. */
 	bool fastopen_child : 1, fastopen_new_cookie : 1, syn_data_acked : 1;
+	bool fastopen_exp : 1; /* our option is the experimental one */
 	/* and actively: the SYN waits for data; it spoke of Fast Open; it took data along. */
 	bool fastopen_deferred : 1, syn_fastopen : 1, syn_data : 1;
 	uint8_t fastopen_fail; /* tcpi_fastopen_client_fail */

@@ -143,7 +143,7 @@ START_TEST(cookies_are_bounded_and_the_oldest_gives_way)
 	struct sock_common c = {.laddr = ip_v4(HOST_V4), .raddr = ip_v4(1)};
 	for (uint32_t i = 0; i <= FASTOPEN_CACHE_MAX; i++) {
 		c.raddr.v4 = i;
-		fastopen_cache_set(w->st, &c, 1460, &opt);
+		fastopen_cache_set(w->st, &c, 1460, &opt, 0);
 	}
 	ck_assert_uint_eq(w->st->tcp.fastopen.count, FASTOPEN_CACHE_MAX);
 	c.raddr.v4 = 0;

@@ -57,6 +57,31 @@ static void fast_open(void)
 	wire_state(w, TCP_SYN_RECV);
 }
 
+/* What Linux makes of the same key and addresses. */
+START_TEST(cookies_are_those_of_linux)
+{
+	struct sock_common c = {.laddr = ip_v4(0xc0a80001), .raddr = ip_v4(0xc0000201)};
+	static const uint8_t linux_cookie[] = {0x30, 0x21, 0xb9, 0xd8, 0x89, 0x01, 0x7e, 0xeb};
+	uint8_t ours[FASTOPEN_COOKIE_BYTES];
+	struct fastopen_keys *keys = &stack_sysctls(w->st)->tcp_fastopen_key;
+	keys->word[0][0] = 0xa1a1a1a1;
+	keys->word[0][1] = 0xb2b2b2b2;
+	keys->word[0][2] = 0xc3c3c3c3;
+	keys->word[0][3] = 0xd4d4d4d4;
+	fastopen_cookie(w->listener, &c, 0, ours);
+	ck_assert_mem_eq(ours, linux_cookie, sizeof(ours));
+}
+END_TEST
+
+/* RFC 9293 3.8.6.3: no answer is due that an ACK could ride on. */
+START_TEST(a_fin_after_the_syns_data_is_acknowledged_at_once)
+{
+	fast_open();
+	wire_in(w, "F. 1001:1001(0) ack 1 win 500");
+	wire_out(w, ". 1:1(0) ack 1002");
+}
+END_TEST
+
 static uint32_t pending(void)
 {
 	return w->listener->lq->fastopen_qlen;
@@ -543,6 +568,8 @@ Suite *fastopen_server_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
+	tcase_add_test(tc, cookies_are_those_of_linux);
+	tcase_add_test(tc, a_fin_after_the_syns_data_is_acknowledged_at_once);
 	tcase_add_loop_test(tc, no_cookie_is_given, 0, 2);
 	tcase_add_loop_test(tc, no_cookie_is_needed, 0, 2);
 	tcase_add_loop_test(tc, an_option_of_a_wrong_length_is_ignored, 0, 4);

@@ -130,6 +130,37 @@ START_TEST(what_is_written_can_be_read)
 }
 END_TEST
 
+/* RFC 7413 appendix A, RFC 6994: Fast Open before it had a number of its own. */
+START_TEST(the_experimental_fast_open_option_is_one)
+{
+	bool ok;
+	struct tcp_options o = PARSE(&ok, 254, 8, 0xf9, 0x89, 1, 2, 3, 4);
+	ck_assert(ok && o.has_tfo && o.tfo_exp);
+	ck_assert_uint_eq(o.tfo_len, 4);
+	o = PARSE(&ok, 254, 4, 0xf9, 0x89);
+	ck_assert(ok && o.has_tfo && o.tfo_len == 0); /* a request */
+	o = PARSE(&ok, 254, 8, 0xf9, 0x88, 1, 2, 3, 4);
+	ck_assert(ok && !o.has_tfo); /* another experiment */
+	o = PARSE(&ok, 254, 3, 0xf9, 1);
+	ck_assert(ok && !o.has_tfo);
+}
+END_TEST
+
+/* The padding is behind it, as Linux has it. */
+START_TEST(fast_open_options_as_they_are_written)
+{
+	static const uint8_t plain[] = {34, 6, 1, 2, 3, 4, 1, 1},
+			     experimental[] = {254, 8, 0xf9, 0x89, 1, 2, 3, 4};
+	uint8_t bytes[TCP_OPTIONS_MAX_BYTES];
+	struct tcp_options o = {.has_tfo = true, .tfo_len = 4, .tfo = {1, 2, 3, 4}};
+	ck_assert_uint_eq(tcp_options_write(bytes, &o), 8);
+	ck_assert_mem_eq(bytes, plain, 8);
+	o.tfo_exp = true;
+	ck_assert_uint_eq(tcp_options_write(bytes, &o), 8);
+	ck_assert_mem_eq(bytes, experimental, 8);
+}
+END_TEST
+
 /* --- headers --------------------------------------------------------------------------------- */
 
 static struct wire *w;
@@ -306,6 +337,8 @@ Suite *segment_suite(void)
 	tcase_add_test(options, a_window_scale_beyond_14_is_14);
 	tcase_add_test(options, illegal_lengths_end_the_list);
 	tcase_add_test(options, md5_is_found);
+	tcase_add_test(options, the_experimental_fast_open_option_is_one);
+	tcase_add_test(options, fast_open_options_as_they_are_written);
 	tcase_add_loop_test(options, what_is_written_can_be_read, 0, 80);
 	suite_add_tcase(s, options);
 	tcase_add_checked_fixture(headers, setup, teardown);
