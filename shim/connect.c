@@ -15,10 +15,19 @@
 
 /* --- what has become of a connect() */
 
+static int connected(int fd)
+{
+	f_set_state(fd, F_CONNECTED);
+	hint_set(fd, HINT_OURS);
+	return 0;
+}
+
 /* The error is read once, as Linux has it; the socket is unconnected, as it was before. */
 static int report_failure(int fd)
 {
 	int err = xtcpd_take_error(fd);
+	if (err == 0 && f_is_local(fd)) /* it was made, and has been closed since */
+		return connected(fd);
 	f_take_native_error(fd);
 	if (!f_renew(fd, 0))
 		return -1;
@@ -35,9 +44,7 @@ static int wait_connected(int fd, int timed_out)
 		return fail(timed_out);
 	if (got & (POLLHUP | POLLERR))
 		return report_failure(fd);
-	f_set_state(fd, F_CONNECTED);
-	hint_set(fd, HINT_OURS);
-	return 0;
+	return connected(fd);
 }
 
 int f_wait_connected(int fd)
