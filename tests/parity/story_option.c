@@ -245,6 +245,40 @@ static void option_congestion(void)
 	say("empty", setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "", 0));
 }
 
+static void pacing_rate(const char *what, int fd)
+{
+	uint64_t wide = 0;
+	uint32_t narrow = 0;
+	socklen_t len = sizeof(wide);
+	say(what, getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, &len));
+	say("bytes", len);
+	say_bytes("rate", &wide, sizeof(wide));
+	len = sizeof(narrow);
+	say("narrow", getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, &len));
+	say_bytes("rate", &narrow, len);
+}
+
+static void option_pacing(void)
+{
+	int fd = tcp();
+	uint64_t wide = 10000000000;
+	uint32_t narrow = 1000000;
+	pacing_rate("default", fd);
+	say("set", setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow)));
+	pacing_rate("narrow", fd);
+	say("set", setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, sizeof(wide)));
+	pacing_rate("wide", fd);
+	narrow = UINT32_MAX;
+	say("set", setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow)));
+	pacing_rate("none", fd);
+	say("short", setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, 2));
+
+	int l = listening(PORT);
+	say("set", setsockopt(l, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, sizeof(wide)));
+	peer_connect(PORT);
+	pacing_rate("inherited", accept(l, NULL, NULL));
+}
+
 static void option_inherited(void)
 {
 	int l = listening(PORT);
@@ -316,6 +350,7 @@ const struct story option_stories[] = {
     {"option-lengths", option_lengths},
     {"option-linger", option_linger},
     {"option-congestion", option_congestion},
+    {"option-pacing", option_pacing},
     {"option-inherited", option_inherited},
     {"option-tcp-info", option_tcp_info},
     {"option-timeouts", option_timeouts},
