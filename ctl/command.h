@@ -78,6 +78,12 @@ struct columns {
 void columns_row(struct columns *c, const char *const *cells, const char *below);
 void columns_print(const struct columns *c);
 
+/* --- rules.c */
+struct rules;
+const char *rules_path(void); /* of the file that programs started here read */
+/* False with the reason, the line named. */
+bool rules_read(const char *path, struct rules *r, char *why, size_t size);
+
 /* --- the commands */
 int cmd_addr(const struct ctl *ctl, int argc, char **argv);
 int cmd_doctor(const struct ctl *ctl, int argc, char **argv);

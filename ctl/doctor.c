@@ -7,6 +7,7 @@
 
 #include "ctl/doctor.h"
 #include "rpc/rpc.h"
+#include "rpc/rules.h"
 
 static const char *const verdict_name[] = {"ok", "note", "?", "FAIL"};
 
@@ -54,6 +55,19 @@ static void print_json(struct doctor *doc)
 	json_decref(whole);
 }
 
+void doctor_check_rules(struct doctor *doc)
+{
+	static struct rules r;
+	char why[512];
+
+	if (rules_read(rules_path(), &r, why, sizeof(why)))
+		doctor_say(doc, DOCTOR_OK, "rules", "", "%u leave traffic to the kernel or keep it",
+			   r.count);
+	else
+		doctor_say(doc, DOCTOR_FAIL, "rules",
+			   "correct it: no program here gets a TCP socket until then", "%s", why);
+}
+
 int cmd_doctor(const struct ctl *ctl, int argc, char **argv)
 {
 	struct doctor doc = {.ctl = ctl, .path = getenv(RPC_ENV_SOCKET), .rows = json_array()};
@@ -69,6 +83,7 @@ int cmd_doctor(const struct ctl *ctl, int argc, char **argv)
 	doctor_check_daemon(&doc);
 	doctor_check_control(&doc);
 	doctor_check_preload(&doc);
+	doctor_check_rules(&doc);
 	doctor_check_limits(&doc);
 	doctor_check_tap(&doc);
 	doctor_check_addresses(&doc);

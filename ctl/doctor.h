@@ -31,6 +31,7 @@ void doctor_say(struct doctor *doc, enum verdict verdict, const char *check, con
 void doctor_check_daemon(struct doctor *doc);
 void doctor_check_control(struct doctor *doc); /* fills link, status, listeners */
 void doctor_check_preload(struct doctor *doc);
+void doctor_check_rules(struct doctor *doc);
 int doctor_probe(void); /* what runs preloaded: tells of itself on stdout */
 
 /* --- doctor_host.c */

@@ -12,38 +12,49 @@
 #include "ctl/command.h"
 #include "rpc/rules.h"
 
-static const char *rules_path(void)
+const char *rules_path(void)
 {
 	const char *path = getenv(RULES_ENV);
 	return path ? path : RULES_PATH;
 }
 
-/* A file nobody named may be missing, and an empty name is no file. False: said why. */
-static bool read_rules(const char *path, struct rules *r)
+/* A file nobody named may be missing, and an empty name is no file. */
+bool rules_read(const char *path, struct rules *r, char *why, size_t size)
 {
 	char data[4096];
 	size_t n;
 
 	rules_init(r);
+	why[0] = '\0';
 	if (!*path)
 		return true;
 	FILE *f = fopen(path, "re");
 	if (!f) {
 		if (errno == ENOENT && !strcmp(path, RULES_PATH))
 			return true;
-		fprintf(stderr, "xtcpctl: %s: %s\n", path, strerror(errno));
+		snprintf(why, size, "%s: %s", path, strerror(errno));
 		return false;
 	}
 	while ((n = fread(data, 1, sizeof(data), f)) > 0)
 		rules_feed(r, data, n);
-	bool ok = !ferror(f);
-	if (!ok)
-		fprintf(stderr, "xtcpctl: %s: %s\n", path, strerror(errno));
+	if (ferror(f))
+		snprintf(why, size, "%s: %s", path, strerror(errno));
 	fclose(f);
 	rules_end(r);
 	if (r->error)
-		fprintf(stderr, "xtcpctl: %s:%u: %s\n", path, r->error_line, r->error);
-	return ok && !r->error;
+		snprintf(why, size, "%s:%u: %s", path, r->error_line, r->error);
+	return !why[0];
+}
+
+/* False: said why. */
+static bool read_rules(const char *path, struct rules *r)
+{
+	char why[512];
+
+	if (rules_read(path, r, why, sizeof(why)))
+		return true;
+	fprintf(stderr, "xtcpctl: %s\n", why);
+	return false;
 }
 
 /* --- in words */

@@ -19,7 +19,7 @@ says() # PATTERN
 
 lab up
 doctor 0
-for check in daemon control preload limits tap address port; do
+for check in daemon control preload rules limits tap address port; do
 	says "^ok +$check "
 done
 peer env XTCP_CONTROL="$(lab dir)/control.sock" XTCP_SOCKET="$(lab dir)/xtcpd.sock" \
@@ -34,6 +34,10 @@ start_peer on_kernel "$helper" echo 0.0.0.0 7000
 wait_kernel_port 7000
 doctor 0
 says "^note +port +port 7000: "
+
+echo "kernel nowhere" >"$tmp/rules"
+doctor 1 env XTCP_RULES="$tmp/rules"
+says "^FAIL +rules +$tmp/rules:1: not an IPv4 address"
 
 lab peer ip link set xtcp0 down
 lab peer ip addr add "$stack/32" dev lo
