@@ -41,11 +41,11 @@ void linger_end(struct xsocket *xs)
 		return;
 	xs->linger = NULL;
 	int fd = l->q.fd;
+	if (l->f_fd >= 0)
+		close(l->f_fd);
 	send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 	loop_remove(&xs->d->loop, &l->q);
 	close(fd);
-	if (l->f_fd >= 0)
-		close(l->f_fd);
 	timer_cancel(&xs->d->loop.wheel, &l->timer);
 	list_del(&l->node);
 	free(l);

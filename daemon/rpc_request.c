@@ -460,8 +460,13 @@ static bool wants_reply(const struct rpc_request *req)
 	return req->type != RPC_REFUSED && req->type != RPC_FELL;
 }
 
+/* F is let go of first: once the program has its answer it may close F, which is to be the end of F
+ * in its epoll sets. */
 static void send_reply(struct rpc_call *call, struct rpc_reply *reply, int err)
 {
+	if (call->f_fd >= 0)
+		close(call->f_fd);
+	call->f_fd = -1;
 	reply->magic = RPC_MAGIC;
 	reply->version = RPC_VERSION;
 	reply->type = call->req->type;

@@ -27,9 +27,10 @@
  *                 may be writable at once: its SYN waits for what the program writes.
  *   everything    on a Q, with F attached. BIND, LISTEN, GETSOCKOPT, GETNAME, GETPEER, GETERR,
  *   else          UNLISTEN, DISCONNECT, LINGER, FASTOPEN are answered by one struct rpc_reply; SETSOCKOPT
- *                 only if RPC_FLAG_REPLY is set. xtcpd handles requests in the order in which the
- *                 connections were made, so ATTACH, SETSOCKOPT and BIND of one thread stay in
- * order.
+ *                 only if RPC_FLAG_REPLY is set. By then xtcpd has closed its copy of F, which
+ *                 would keep a closed F in the program's epoll sets: so the shim waits. xtcpd
+ *                 handles requests in the order in which the connections were made, so ATTACH,
+ *                 SETSOCKOPT and BIND of one thread stay in order.
  *
  * A listener's F receives one struct rpc_accept per established connection, each with the new
  * descriptor attached (already marked: its own abstract name is a struct rpc_name, so getsockname

@@ -3,8 +3,7 @@
  * getsockopt() and setsockopt().
  *
  * Three kinds of option: those the kernel keeps for the descriptor itself (time-outs, SO_RCVLOWAT);
- * constants of a TCP socket; and those of the connection, which xtcpd has. The common ones of the
- * last kind are checked here and sent without waiting; for the rest xtcpd says what Linux would.
+ * constants of a TCP socket; and those of the connection, which xtcpd has: it says what Linux would.
  */
 #include <errno.h>
 #include <limits.h>
@@ -69,60 +68,17 @@ static bool constant_of(int fd, int level, int name, int *value)
 	}
 }
 
-/* --- known ranges */
-
-struct known {
-	int level, name, min, max;
-};
-
-/* Plain integers for which being in range is all that can go wrong. */
-static const struct known *known_option(int level, int name)
-{
-	static const struct known list[] = {
-	    {SOL_SOCKET, SO_REUSEADDR, INT_MIN, INT_MAX},
-	    {SOL_SOCKET, SO_REUSEPORT, INT_MIN, INT_MAX},
-	    {SOL_SOCKET, SO_KEEPALIVE, INT_MIN, INT_MAX},
-	    {SOL_SOCKET, SO_OOBINLINE, INT_MIN, INT_MAX},
-	    {SOL_SOCKET, SO_SNDBUF, INT_MIN, INT_MAX},
-	    {SOL_SOCKET, SO_RCVBUF, INT_MIN, INT_MAX},
-	    {IPPROTO_TCP, TCP_NODELAY, INT_MIN, INT_MAX},
-	    {IPPROTO_TCP, TCP_CORK, INT_MIN, INT_MAX},
-	    {IPPROTO_TCP, TCP_QUICKACK, INT_MIN, INT_MAX},
-	    {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767},
-	    {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767},
-	    {IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
-	    {IPPROTO_TCP, TCP_SYNCNT, 1, 127},
-	    {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT_MAX},
-	    {IPPROTO_TCP, TCP_DEFER_ACCEPT, INT_MIN, INT_MAX},
-	};
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		if (list[i].level == level && list[i].name == name)
-			return &list[i];
-	return NULL;
-}
-
 /* --- setsockopt */
 
-static int set_at_xtcpd(int fd, struct rpc_request *req, bool wait)
+/* Waits for the answer, after which xtcpd holds no copy of F: one that the program has closed would
+ * keep F in its epoll sets, with events for whoever has the number next. */
+static int set_at_xtcpd(int fd, struct rpc_request *req)
 {
 	struct rpc_reply reply;
-	if (wait)
-		req->flags |= RPC_FLAG_REPLY;
+	req->flags |= RPC_FLAG_REPLY;
 	if (rules_may_leave())
 		req->flags |= RPC_FLAG_KEEP;
-	return xtcpd_ask(fd, req, wait ? &reply : NULL) ? 0 : -1;
-}
-
-/* 0: send it, 1: xtcpd must judge it, -1 with errno: wrong. */
-static int judge(const struct known *known, const struct rpc_request *req)
-{
-	int value;
-	if (!known)
-		return 1;
-	if (req->value_len < sizeof(value))
-		return fail(EINVAL);
-	memcpy(&value, req->value, sizeof(value));
-	return value < known->min || value > known->max ? fail(EINVAL) : 0;
+	return xtcpd_ask(fd, req, &reply) ? 0 : -1;
 }
 
 /*
@@ -153,12 +109,9 @@ static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 	req.value_len = len < RPC_VALUE_MAX ? len : RPC_VALUE_MAX;
 	if (!copy_in(req.value, val, req.value_len))
 		return fail(EFAULT);
-	int verdict = judge(known_option(level, name), &req);
-	if (verdict < 0)
-		return -1;
 	if (is_native_too(level, name) && real.setsockopt(fd, level, name, val, len) < 0)
 		return -1;
-	int rc = set_at_xtcpd(fd, &req, verdict > 0);
+	int rc = set_at_xtcpd(fd, &req);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT)
 		limit_unsent(fd, req.value);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT)
