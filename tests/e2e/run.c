@@ -3,7 +3,7 @@
  * Runs the end-to-end scenarios as Check tests, so that a failing one is named, shown with what it
  * said, and counted, and the run ends in Check's totals.
  *
- * A scenario is a script beside this file. It runs in a process group of its own with LAB set to a
+ * A scenario is a script beside this file, or of the lighter ones in programs/. It runs in a process group of its own with LAB set to a
  * name of its own; when it has outlived its time it is asked to end (it clears up then), later
  * killed. Whatever it leaves of its laboratory is taken down here, and is a failure.
  */
@@ -69,6 +69,18 @@ static const struct scenario {
     {"bad_network", 180},
     {"fastopen", 60},
     {"capture", 120},
+    {"programs/curl", 60},
+    {"programs/git", 60},
+    {"programs/memcached", 60},
+    {"programs/nginx_proxy", 60},
+    {"programs/nginx_tls", 60},
+    {"programs/nginx_upgrade", 60},
+    {"programs/openssh", 60},
+    {"programs/python", 60},
+    {"programs/redis_replication", 60},
+    {"programs/redis_tls", 60},
+    {"programs/rsync", 60},
+    {"programs/socat", 60},
     {"leftovers", 30},
 };
 #define SCENARIOS (int)(sizeof(scenarios) / sizeof(scenarios[0]))
@@ -190,7 +202,8 @@ START_TEST(run_scenario)
 	/* Check passes on to us what ends it: the scenario is ended in order then, too. */
 	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
 	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
-	snprintf(lab, sizeof(lab), "e2e-%d-%s", (int)runner, s->name);
+	const char *folder = strrchr(s->name, '/');
+	snprintf(lab, sizeof(lab), "e2e-%d-%s", (int)runner, folder ? folder + 1 : s->name);
 	setenv("LAB", lab, 1);
 	int status = run_script(s, output, &late);
 	bool left = left_a_lab(lab);
