@@ -51,6 +51,7 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_abort_on_overflow", tcp_abort_on_overflow, 0, 1),
     IPV4("tcp_synack_retries", tcp_synack_retries, 0, 255),
     IPV4("tcp_syn_retries", tcp_syn_retries, 1, 127),
+    IPV4("tcp_retries1", tcp_retries1, 1, 255),
     IPV4("tcp_retries2", tcp_retries2, 1, 255),
     IPV4("tcp_orphan_retries", tcp_orphan_retries, 0, 255),
     IPV4("tcp_max_orphans", tcp_max_orphans, 0, 1u << 22),
@@ -98,6 +99,10 @@ static const struct sysctl_row rows[] = {
     IPV4("ip_no_pmtu_disc", ip_no_pmtu_disc, 0, 3),
     IPV4("tcp_min_snd_mss", tcp_min_snd_mss, 48, 65535),
     IPV4("tcp_base_mss", tcp_base_mss, 48, 65535),
+    IPV4("tcp_mtu_probing", tcp_mtu_probing, 0, 2),
+    IPV4("tcp_mtu_probe_floor", tcp_mtu_probe_floor, 48, 65535),
+    IPV4("tcp_probe_interval", tcp_probe_interval_s, 0, SECONDS_MAX),
+    IPV4("tcp_probe_threshold", tcp_probe_threshold, 0, 65535),
     IPV4("tcp_max_sockets", tcp_max_sockets, 1, 1u << 24),
     IPV4("tcp_fastopen", tcp_fastopen, 0, INT32_MAX), /* as Linux: unknown bits mean nothing */
     IPV4("tcp_fastopen_blackhole_timeout_sec", tcp_fastopen_blackhole_timeout_s, 0, BYTES_MAX),

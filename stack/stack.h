@@ -93,6 +93,7 @@ struct sysctls {
 	uint32_t tcp_abort_on_overflow; /* 0 */
 	uint32_t tcp_synack_retries;	/* 5 */
 	uint32_t tcp_syn_retries;	/* 6 */
+	uint32_t tcp_retries1;		/* 3: so many time-outs look like a black hole */
 	uint32_t tcp_retries2;		/* 15 */
 	uint32_t tcp_orphan_retries;	/* 0: eight, while the RTO can still grow */
 	uint32_t tcp_max_orphans;	/* 65536 */
@@ -140,6 +141,10 @@ struct sysctls {
 	uint32_t ip_no_pmtu_disc;		/* 0 */
 	uint32_t tcp_min_snd_mss;		/* 48 */
 	uint32_t tcp_base_mss;			/* 1024 */
+	uint32_t tcp_mtu_probing;		/* 0; RFC 4821: 1 after time-outs, 2 always */
+	uint32_t tcp_mtu_probe_floor;		/* 48 */
+	uint32_t tcp_probe_interval_s;		/* 600 */
+	uint32_t tcp_probe_threshold;		/* 8 bytes */
 	uint32_t tcp_max_sockets;		/* 1048576 */
 	uint32_t tcp_fastopen;			/* 1: TFO_* in tcp/fastopen.h */
 	uint32_t tcp_fastopen_blackhole_timeout_s; /* 0: black holes are not looked for */

@@ -130,6 +130,8 @@ static const char *const counters[SNMP_MAX] = {
     COUNTER(TcpExtTCPFastOpenCookieReqd),
     COUNTER(TcpExtTCPFastOpenBlackhole),
     COUNTER(TcpExtTCPFastOpenPassiveAltKey),
+    COUNTER(TcpExtTCPMTUPFail),
+    COUNTER(TcpExtTCPMTUPSuccess),
     COUNTER(TcpExtTCPTimeWaitOverflow),
     COUNTER(TcpExtTCPMD5NotFound),
     COUNTER(TcpExtTCPMD5Unexpected),

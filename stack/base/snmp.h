@@ -131,6 +131,8 @@ enum snmp {
 	TcpExtTCPFastOpenCookieReqd,
 	TcpExtTCPFastOpenBlackhole,
 	TcpExtTCPFastOpenPassiveAltKey,
+	TcpExtTCPMTUPFail,
+	TcpExtTCPMTUPSuccess,
 	TcpExtTCPTimeWaitOverflow,
 	TcpExtTCPMD5NotFound,
 	TcpExtTCPMD5Unexpected,

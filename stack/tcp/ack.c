@@ -13,6 +13,7 @@
  *   - The RTO is RFC 6298's with Linux's estimator: the deviation's part is the largest of a round
  *     trip, and never below tcp_rto_min, so that RTO is at least SRTT + 200 ms.
  */
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
@@ -219,6 +220,8 @@ static void free_acked(struct tcp_sock *sk, const struct tcp_segment *seg, struc
 {
 	struct clean_result r = {0};
 	clean_rtx_queue(sk, s, &r);
+	if (sk->mtu.probe)
+		mtu_probe_acked(sk);
 	if (r.data_bytes > 0)
 		sndbuf_ack(sk, r.data_bytes);
 	if (!sk->sack_ok) {

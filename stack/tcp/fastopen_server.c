@@ -221,6 +221,14 @@ bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg)
 	return true;
 }
 
+/* RFC 6298 5.7, RFC 5681 3.1: what went after it is lost as well, and is sent again when the SYN-ACK
+ * is acknowledged. */
+void fastopen_synack_lost(struct tcp_sock *child)
+{
+	recovery_enter_loss(child);
+	child->frto = FRTO_OFF;
+}
+
 void fastopen_server_option(const struct tcp_sock *sk, struct tcp_options *opt)
 {
 	if (!sk->fastopen_new_cookie || !sk->fastopen_listener)

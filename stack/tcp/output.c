@@ -19,6 +19,7 @@
 #include <errno.h>
 
 #include "stack/tcp/fastopen.h"
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_auth.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
@@ -394,8 +395,13 @@ static void check_probe_timer(struct tcp_sock *sk)
 
 static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 {
-	uint32_t sent = 0;
+	uint32_t sent = 0, start = sk->snd_nxt;
 	int resyncs = 0;
+	if (sk->mtu.enabled && !pacing_holds(sk)) {
+		if (mtu_probe_send(sk) == MTU_PROBE_WAIT)
+			return 0;
+		sent = sk->snd_nxt - start;
+	}
 	while (tcp_has_unsent(sk) && !pacing_holds(sk)) {
 		uint32_t mss = tcp_current_mss(sk), before = sk->mss_cache;
 		uint32_t len = next_len(sk, mss, limits);
@@ -422,7 +428,7 @@ void tcp_write_xmit(struct tcp_sock *sk)
 		return;
 	struct send_limits limits = {0};
 	enter_fin_state(sk);
-	if (!frto_holds_retransmissions(sk))
+	if (!frto_holds_retransmissions(sk) && sk->c.state != TCP_SYN_RECV)
 		recovery_xmit(sk);
 	if (tcp_has_unsent(sk)) {
 		uint32_t sent = xmit_new(sk, &limits);
@@ -438,6 +444,13 @@ void tcp_write_xmit(struct tcp_sock *sk)
 	frto_sent(sk);
 	check_probe_timer(sk);
 	sndbuf_check_unsent(sk);
+}
+
+bool tcp_send_whole(struct tcp_sock *sk, uint32_t len)
+{
+	if (list_empty(&sk->rtx_queue))
+		before_first_in_flight(sk);
+	return len > 0 && send_new(sk, len, len, false);
 }
 
 bool tcp_send_tail_probe_data(struct tcp_sock *sk)

@@ -17,6 +17,7 @@
  *     came back as a D-SACK (RFC 3708), or the ACK echoes a timestamp from before the first
  *     retransmission (Eifel, RFC 3522 and RFC 4015), or F-RTO says so of a timeout (frto.c).
  */
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
@@ -380,10 +381,10 @@ static void on_ack_otherwise(struct tcp_sock *sk, struct ack_sample *s, bool is_
 	if (sk->ca_state <= CA_DISORDER)
 		undo_dsack(sk);
 	find_losses(sk, s);
-	if (sk->lost_bytes > 0)
-		recovery_enter(sk, s->ece);
-	else
+	if (sk->lost_bytes == 0)
 		try_to_open(sk, s);
+	else if (!mtu_probe_lost(sk))
+		recovery_enter(sk, s->ece);
 }
 
 /* The state machine, for an ACK that is anything but plain progress in CA_OPEN. */
@@ -454,7 +455,7 @@ void recovery_enter_loss(struct tcp_sock *sk)
 	set_state(sk, CA_LOSS);
 }
 
-static void resend_without_reduction(struct tcp_sock *sk)
+void recovery_resend_lost(struct tcp_sock *sk)
 {
 	if (sk->ca_state != CA_LOSS) {
 		struct cwnd_mark was = trace_cwnd_before(sk);
@@ -478,14 +479,14 @@ void tcp_simple_retransmit(struct tcp_sock *sk)
 			tcp_mark_lost(sk, seg);
 	}
 	if (sk->lost_total_bytes != before)
-		resend_without_reduction(sk);
+		recovery_resend_lost(sk);
 }
 
 void recovery_resend_all(struct tcp_sock *sk)
 {
 	list_for_each (node, &sk->rtx_queue)
 		tcp_mark_lost(sk, tx_seg_of(node));
-	resend_without_reduction(sk);
+	recovery_resend_lost(sk);
 }
 
 /* --- sending again what is lost -------------------------------------------------------------- */

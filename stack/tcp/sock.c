@@ -14,6 +14,7 @@
 
 #include "stack/stack_impl.h"
 #include "stack/tcp/fastopen.h"
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_trace.h"
 
 #define SEC_US 1000000ull
@@ -238,23 +239,34 @@ int tcp_sock_route(struct tcp_sock *sk)
 	return 0;
 }
 
-/* RFC 6691: the MSS options speak of segments without options; what is sent counts them. */
-void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes)
+static uint32_t option_bytes(const struct tcp_sock *sk)
 {
-	uint32_t floor = sk->stack->sysctl.tcp_min_snd_mss;
-	uint32_t mss = pmtu_bytes > IPV4_HDR_BYTES + TCP_HDR_BYTES
-			   ? pmtu_bytes - IPV4_HDR_BYTES - TCP_HDR_BYTES
+	return (sk->tstamp_ok ? 12 : 0) + (sk->auth ? tcp_auth_option_bytes(sk) : 0);
+}
+
+/* RFC 6691: the MSS options speak of segments without options; what is sent counts them. */
+uint32_t tcp_mtu_to_mss(const struct tcp_sock *sk, uint32_t mtu_bytes)
+{
+	uint32_t floor = sk->stack->sysctl.tcp_min_snd_mss, options = option_bytes(sk);
+	uint32_t mss = mtu_bytes > IPV4_HDR_BYTES + TCP_HDR_BYTES
+			   ? mtu_bytes - IPV4_HDR_BYTES - TCP_HDR_BYTES
 			   : floor;
 	if (sk->mss_clamp && mss > sk->mss_clamp)
 		mss = sk->mss_clamp;
 	if (sk->user_mss && mss > sk->user_mss)
 		mss = sk->user_mss;
-	uint32_t options = sk->tstamp_ok ? 12 : 0;
-	if (sk->auth)
-		options += tcp_auth_option_bytes(sk);
 	mss = mss > options ? mss - options : 0;
-	if (mss < floor)
-		mss = floor;
+	return mss > floor ? mss : floor;
+}
+
+uint32_t tcp_mss_to_mtu(const struct tcp_sock *sk, uint32_t mss)
+{
+	return mss + option_bytes(sk) + IPV4_HDR_BYTES + TCP_HDR_BYTES;
+}
+
+void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes)
+{
+	uint32_t mss = tcp_mtu_to_mss(sk, mtu_probe_limit(sk, pmtu_bytes));
 	sk->pmtu_bytes = pmtu_bytes;
 	sk->mss_cache = (uint16_t)(mss < 65535 ? mss : 65535);
 }
@@ -290,6 +302,7 @@ void tcp_select_initial_window(struct stack *st, uint32_t space_bytes, uint32_t 
 void tcp_init_transfer(struct tcp_sock *sk)
 {
 	tcp_sock_route(sk);
+	mtu_probe_init(sk);
 	tcp_cc_init(sk);
 	tcp_rcv_init(sk);
 	if (sk->keepalive)

@@ -239,6 +239,15 @@ struct tcp_owner {
 	size_t bytes;
 };
 
+/* Path MTU by probing (mtu_probe.c): sizes of IP packets. */
+struct mtu_search {
+	uint32_t low, high;  /* works; is not known to fail */
+	uint32_t probe;	     /* in flight, or 0 */
+	uint32_t start, end; /* its sequence numbers */
+	uint64_t since_us;   /* when the search began */
+	bool enabled;
+};
+
 struct tcp_sock {
 	struct sock_common c;
 	struct stack *stack;
@@ -312,6 +321,7 @@ struct tcp_sock {
 	uint16_t advmss;    /* what we told the peer */
 	uint16_t mss_clamp; /* what the peer told us */
 	uint32_t pmtu_bytes;
+	struct mtu_search mtu;
 	uint8_t snd_wscale, rcv_wscale;
 	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
 	/* Fast Open: made by a SYN with data, may send in SYN_RECV; data in a SYN was taken. */
@@ -566,6 +576,9 @@ void tcp_orphan_fin_wait_2(struct tcp_sock *sk);
 /* Path, MSS and initial windows for the destination. */
 int tcp_sock_route(struct tcp_sock *sk);
 void tcp_sync_mss(struct tcp_sock *sk, uint32_t pmtu_bytes);
+/* Payload of a packet of that size, and back; options counted. */
+uint32_t tcp_mtu_to_mss(const struct tcp_sock *sk, uint32_t mtu_bytes);
+uint32_t tcp_mss_to_mtu(const struct tcp_sock *sk, uint32_t mss);
 /* The widest window the receive buffer allows: the rest of it is for buffers' overhead. */
 uint32_t tcp_full_space(const struct tcp_sock *sk);
 /* Windows: our initial receive window and scale, from tcp_full_space(). RFC 7323 2.3 */
@@ -645,6 +658,7 @@ uint32_t tcp_pipe_bytes(const struct tcp_sock *sk);
 void tcp_simple_retransmit(struct tcp_sock *sk);
 /* Nothing in flight has arrived, and that is not congestion either. */
 void recovery_resend_all(struct tcp_sock *sk);
+void recovery_resend_lost(struct tcp_sock *sk); /* what is marked lost, likewise */
 
 /* output.c */
 /* write_seq never counts the FIN, snd_nxt does once it is sent: the FIN is acknowledged when */

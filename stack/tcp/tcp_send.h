@@ -121,6 +121,8 @@ uint32_t tcp_current_mss(const struct tcp_sock *sk);
 uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss);
 /* One new segment beyond the congestion window, if the peer's window allows: true if sent. */
 bool tcp_send_tail_probe_data(struct tcp_sock *sk);
+/* `len` new bytes as one segment, whatever the MSS says: true if sent. */
+bool tcp_send_whole(struct tcp_sock *sk, uint32_t len);
 int tcp_retransmit_syn(struct tcp_sock *sk);
 
 /* --- retransmit.c */

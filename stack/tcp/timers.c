@@ -19,6 +19,7 @@
 #include <errno.h>
 
 #include "stack/tcp/fastopen.h"
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
@@ -214,13 +215,13 @@ static bool is_thin(const struct tcp_sock *sk)
 
 static void syn_timeout(struct tcp_sock *sk)
 {
+	if (sk->fastopen_child && sk->retransmits == 0)
+		fastopen_synack_lost(sk);
 	int err = tcp_retransmit_syn(sk);
 	if (sk->c.state == TCP_SYN_SENT && (err == -EHOSTUNREACH || err == -ENETUNREACH)) {
 		tcp_done(sk, -err);
 		return;
 	}
-	if (sk->fastopen_child) /* RFC 6298 5.7, RFC 5681 3.1: the SYN-ACK was lost */
-		sk->cwnd_bytes = sk->mss_cache;
 	back_off_syn(sk);
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO,
 			  clamp_to_user_timeout(sk, sk->first_retrans_us, sk->rto_us));
@@ -275,6 +276,8 @@ static void rto_timeout(struct tcp_sock *sk)
 		syn_timeout(sk);
 		return;
 	}
+	if (!closed && retransmitted_for(sk, sk->stack->sysctl.tcp_retries1, 0))
+		mtu_probe_timed_out(sk); /* RFC 4821 7.7: it may be a black hole */
 	struct cwnd_mark was = trace_cwnd_before(sk);
 	recovery_enter_loss(sk);
 	trace_cwnd_because(sk, &was, TRACE_TIMEOUT);

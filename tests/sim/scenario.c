@@ -87,6 +87,7 @@ void scenario_draw(struct sim *sim, struct stack_config config[2])
 	if (sim_pick(sim, 6) == 0) {
 		sim->hop.from_us = sim_pick(sim, 4000000);
 		sim->hop.mtu = ONE_OF(sim, 1400, 1000, 576);
+		sim->hop.black_hole = sim_pick(sim, 2);
 	}
 	sim->keys = ONE_OF(sim, SIM_KEYS_NONE, SIM_KEYS_NONE, SIM_KEYS_NONE, SIM_KEYS_NONE,
 			   SIM_KEYS_MD5, SIM_KEYS_AO);
@@ -105,6 +106,7 @@ void scenario_tune(struct sim *sim, struct host *h)
 	s->tcp_window_scaling = sim_pick(sim, 5) != 0;
 	s->tcp_syncookies = ONE_OF(sim, 1, 1, 1, 2);
 	s->tcp_fastopen = ONE_OF(sim, 1, 3, 0x403, 0x603);
+	s->tcp_mtu_probing = sim->hop.black_hole ? 1 + sim_pick(sim, 2) : ONE_OF(sim, 0, 0, 1, 2);
 	if (h->index == 1)
 		sim->cookies = s->tcp_syncookies == 2;
 	if (sim_pick(sim, 3) == 0)

@@ -41,6 +41,7 @@ Suite *lossy_suite(void);
 Suite *timers_suite(void);
 Suite *cc_suite(void);
 Suite *fastopen_server_suite(void);
+Suite *mtu_probe_suite(void);
 Suite *fastopen_client_suite(void);
 Suite *sysctl_suite(void);
 Suite *rules_suite(void);
