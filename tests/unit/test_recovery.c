@@ -446,6 +446,28 @@ START_TEST(a_needless_timeout_is_undone)
 }
 END_TEST
 
+/* RFC 3522 3.2: the first segment was only late; what acknowledges it, or all, echoes its time. */
+START_TEST(a_needless_recovery_is_undone_by_timestamp)
+{
+	bool all = _i;
+	sender_write(10 * MSS);
+	struct sent first = sender_sent();
+	sender_forget();
+	sender_wait(SENDER_RTT_US);
+	for (uint32_t end = 2; end <= 5; end++)
+		sack_one(0, MSS, end * MSS);
+	expect_segment(0, MSS);
+	ck_assert_int_eq(sender_sk->ca_state, CA_RECOVERY);
+	sender_wait(1000);
+	peer_sack_ts((all ? 10 : 5) * MSS, first.tsval, 0, NULL);
+	ck_assert_uint_eq(sender_mib(TcpExtTCPFullUndo), all);
+	ck_assert_uint_eq(sender_mib(TcpExtTCPPartialUndo), !all);
+	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
+	ck_assert_uint_ge(sender_sk->cwnd_bytes, 10 * MSS);
+	ck_assert_uint_ge(sender_sk->ssthresh_bytes, 10 * MSS);
+}
+END_TEST
+
 /* RFC 3708: all that was retransmitted arrived twice. */
 START_TEST(a_needless_recovery_is_undone_by_dsack)
 {
@@ -551,6 +573,7 @@ Suite *recovery_suite(void)
 	suite_add_tcase(s, sack);
 	TCase *ts = with("timestamps", open_timestamps);
 	tcase_add_test(ts, a_needless_timeout_is_undone);
+	tcase_add_loop_test(ts, a_needless_recovery_is_undone_by_timestamp, 0, 2);
 	tcase_add_test(ts, one_round_trip_repairs_several_losses);
 	suite_add_tcase(s, ts);
 	TCase *wide = with("wide", open_wide);
