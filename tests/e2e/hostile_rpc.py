@@ -3,16 +3,22 @@
 path, the stack's address. Everything it does must end in a closed connection or an error."""
 import os
 import random
+import re
 import socket
 import struct
 import sys
 
 PATH, CONTROL, STACK = sys.argv[1:]
 MAGIC, VERSION = 0x50544358, 1
+with open("rpc/rpc.h") as header:
+    NAMES = re.findall(r"^\tRPC_(\w+)[,\n ]", header.read().split("enum rpc_type")[1].split("};")[0],
+                       re.MULTILINE)
+TYPE = {name: i + 1 for i, name in enumerate(NAMES)}
 ATTACH, CONNECT, BIND, LISTEN, SETSOCKOPT, GETSOCKOPT, GETNAME = range(1, 8)
+REFUSED, OPTIONS, FELL, INTERFACE = (TYPE[n] for n in ("REFUSED", "OPTIONS", "FELL", "INTERFACE"))
+TYPES = TYPE["TYPE_MAX"]
+assert TYPE["GETNAME"] == GETNAME and TYPES >= 19, TYPE
 KEEP = 2  # a flag of SETSOCKOPT
-OPTIONS, FELL, INTERFACE = 15, 16, 17
-TYPES = 19
 rng = random.Random(1)
 
 
@@ -165,7 +171,7 @@ def told():
     """Reports and questions about no socket, with whatever descriptor and text."""
     with marked() as f, open("/dev/null") as null:
         for i in range(400):
-            send(request(type=rng.choice((14, FELL)), arg=rng.getrandbits(31),
+            send(request(type=rng.choice((REFUSED, FELL)), arg=rng.getrandbits(31),
                          level=rng.getrandbits(31), name=i, address=rng.randbytes(16),
                          value_len=rng.randrange(513), value=rng.randbytes(512)),
                  [rng.choice((f, f, null)).fileno()])

@@ -58,8 +58,9 @@ assert [k['count'] for k in p[$pid]['kernel']] == [2, 1, 1, 1], p"
 
 # A hostile one: forged reports, and bytes for a terminal. Only its own row has them.
 cat >"$tmp/forged.py" <<'PY'
-import socket, struct, sys
-REFUSED, FELL = 14, 16
+import re, socket, struct, sys
+names = re.findall(r"^\tRPC_(\w+)", open("rpc/rpc.h").read().split("enum rpc_type")[1], re.MULTILINE)
+REFUSED, FELL = names.index("REFUSED") + 1, names.index("FELL") + 1
 for i in range(2000):
     type = (REFUSED, FELL)[i % 2]
     text = b"\x1b[2J\n\0" + bytes([i % 256]) * (i % 500)
