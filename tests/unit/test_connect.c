@@ -427,6 +427,16 @@ START_TEST(icmp_errors_end_a_connect)
 END_TEST
 
 /* RFC 5927 4: an error must be about something in flight. */
+/* RFC 1191: what the path is known to carry; the MSS offered is no larger, as on Linux. */
+START_TEST(a_syn_offers_no_more_than_the_path_carries)
+{
+	wire_connect(w);
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 800, 0);
+	wire_ms(w, 1100);
+	wire_out(w, "S 0:0(0) <mss 760>");
+}
+END_TEST
+
 START_TEST(icmp_about_another_sequence_number_is_ignored)
 {
 	wire_connect(w);
@@ -603,6 +613,7 @@ static TCase *errors(void)
 	tcase_add_test(tc, a_limit_on_sockets);
 	tcase_add_test(tc, close_while_connecting);
 	tcase_add_test(tc, icmp_errors_end_a_connect);
+	tcase_add_test(tc, a_syn_offers_no_more_than_the_path_carries);
 	tcase_add_test(tc, icmp_about_another_sequence_number_is_ignored);
 	tcase_add_test(tc, no_arp_answer_is_host_unreachable);
 	return tc;

@@ -316,6 +316,53 @@ START_TEST(a_simultaneous_open_ends_the_waiting)
 }
 END_TEST
 
+/* RFC 7413 4.1.3: the MSS of a peer is remembered, also of one that gives no cookies. */
+START_TEST(the_mss_is_known_without_a_cookie)
+{
+	ctl()->tcp_fastopen |= TFO_CLIENT_NO_COOKIE;
+	new_socket();
+	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+	wire_write(w, 100);
+	wire_out(w, "S 0:100(100) <no-FO>");
+	wire_in(w, "S. 0:0(0) ack 101 win 65535 <mss 940,sackOK>");
+	new_socket();
+	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+	wire_write(w, 1900);
+	wire_out(w, "S 0:900(900) <no-FO>");
+}
+END_TEST
+
+START_TEST(tcp_maxseg_limits_what_the_syn_takes_along)
+{
+	ctl()->tcp_fastopen |= TFO_CLIENT_NO_COOKIE;
+	new_socket();
+	wire_set_int(w->sk, IPPROTO_TCP, TCP_MAXSEG, 1040);
+	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+	wire_write(w, 2000);
+	wire_out(w, "S 0:1000(1000) <mss 1040,no-FO>");
+}
+END_TEST
+
+/* RFC 7413 appendix A: a request without an answer is made once more in the old option. */
+START_TEST(the_experimental_option_is_tried_once)
+{
+	struct wire_segment s;
+	for (int round = 0; round < 3; round++) {
+		new_socket();
+		ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+		wire_flush(w);
+		ck_assert(wire_next(w, &s));
+		ck_assert_uint_eq(s.flags, TCP_SYN);
+		static const uint8_t old_request[] = {254, 4, 0xf9, 0x89};
+		const uint8_t *end = s.tcp + s.tcp_len;
+		ck_assert(s.opt.has_tfo == (round != 1));
+		if (round == 1)
+			ck_assert_mem_eq(end - 4, old_request, 4);
+		wire_in(w, "S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK>");
+	}
+}
+END_TEST
+
 /* --- modes ------------------------------------------------------------------------------------- */
 
 START_TEST(no_cookie_is_needed)
@@ -463,6 +510,9 @@ Suite *fastopen_client_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
+	tcase_add_test(tc, the_mss_is_known_without_a_cookie);
+	tcase_add_test(tc, tcp_maxseg_limits_what_the_syn_takes_along);
+	tcase_add_test(tc, the_experimental_option_is_tried_once);
 	tcase_add_loop_test(tc, no_cookie_is_needed, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
