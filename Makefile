@@ -105,6 +105,7 @@ demo: deps
 check: deps
 	$(MAKE) lint all unit asan sim
 	$(MAKE) e2e
+	$(MAKE) parity
 unit: $(BUILD)/check-unit
 	$(BUILD)/check-unit
 asan: $(BUILD)/check-asan

@@ -309,6 +309,15 @@ static int do_late(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	return 0;
 }
 
+/* Otherwise the mark could be read over before its EPOLLPRI is seen. */
+static int do_urgent(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
+{
+	(void)call;
+	(void)reply;
+	xs->urgent = true;
+	return 0;
+}
+
 typedef int handler_fn(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply);
 
 static handler_fn *const handlers[RPC_TYPE_MAX] = {
@@ -325,6 +334,7 @@ static handler_fn *const handlers[RPC_TYPE_MAX] = {
     [RPC_LATE] = do_late,
     [RPC_OPTIONS] = do_options,
     [RPC_FASTOPEN] = do_fastopen,
+    [RPC_URGENT] = do_urgent,
 };
 
 /* --- requests about a socket that has ended: F is still open and may ask what became of it */

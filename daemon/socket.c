@@ -70,6 +70,11 @@ static void xsocket_ready(struct loop_source *src, uint32_t events)
 		xs->urgent = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		xs->ending = true;
+	if (events & EPOLLHUP && xs->state == XS_LISTENING) {
+		xs->hungup = true; /* before a SYN that came later is read */
+		xsocket_close(xs, false);
+		return;
+	}
 	if (events & (EPOLLHUP | EPOLLERR))
 		xsocket_note_hangup(xs);
 	if (events & ~(uint32_t)EPOLLOUT)

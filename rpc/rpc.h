@@ -107,6 +107,7 @@ enum rpc_type {
 			rule. The descriptor is the connection itself. No reply */
 	RPC_INTERFACE, /* the descriptor is the connection itself. Reply: struct rpc_interface */
 	RPC_FASTOPEN,  /* MSG_FASTOPEN to addr. Reply: arg = bytes the SYN could take along */
+	RPC_URGENT,    /* the program is about to send an urgent byte (MSG_OOB). Reply */
 	RPC_TYPE_MAX
 };
 

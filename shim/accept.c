@@ -90,6 +90,8 @@ static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	if (addr)
 		*len = whole;
 	hint_set(got, HINT_OURS);
+	if (f_has_options(fd))
+		copy_options(fd, got);
 	if (flags & SOCK_NONBLOCK)
 		fcntl(got, F_SETFL, O_RDWR | O_NONBLOCK);
 	return got;

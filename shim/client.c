@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 
 #define PAD_CHUNK 4096
 #define PAD_CHUNKS_MAX 16
+#define TURN_TRIES 20
+#define BEYOND_FDS 64	/* of other threads, that may take some at this moment */
 #define BUSY_TRIES 5000 /* a millisecond apart: xtcpd's backlog is full */
 
 #define TOLD_PER_SECOND 32
@@ -97,9 +100,40 @@ static bool reach(int fd)
 	return false;
 }
 
+/* Beyond the soft limit, which is raised for a moment: one that had the turn may be interrupted by
+ * one that has not, so nobody waits for it long. */
+static int socket_beyond_limit(int flags)
+{
+	static _Atomic bool taken;
+	struct rlimit limit, raised;
+	int fd = -1;
+	for (int tries = 0; atomic_exchange(&taken, true); tries++) {
+		if (tries == TURN_TRIES)
+			return fail(EMFILE);
+		f_poll(-1, 0, 1);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		raised = limit;
+		raised.rlim_cur = limit.rlim_max - limit.rlim_cur < BEYOND_FDS
+				      ? limit.rlim_max
+				      : limit.rlim_cur + BEYOND_FDS;
+		setrlimit(RLIMIT_NOFILE, &raised);
+		fd = real.socket(AF_UNIX, SOCK_STREAM | flags, 0);
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	atomic_store(&taken, false);
+	return fd < 0 ? fail(EMFILE) : fd;
+}
+
+int unix_socket(int flags)
+{
+	int fd = real.socket(AF_UNIX, SOCK_STREAM | flags, 0);
+	return fd < 0 && errno == EMFILE ? socket_beyond_limit(flags) : fd;
+}
+
 static int q_open(void)
 {
-	int q = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int q = unix_socket(SOCK_CLOEXEC);
 	if (q < 0 || reach(q))
 		return q;
 	int saved = errno;

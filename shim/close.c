@@ -4,6 +4,7 @@
  * listener that is shut down, and for SO_LINGER with a time, where close() waits.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 
 #include <unistd.h>
@@ -18,7 +19,7 @@ static int linger_seconds(int fd)
 	if (real.getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) < 0 || !l.l_onoff)
 		l.l_linger = 0;
 	errno = saved;
-	return l.l_linger;
+	return l.l_linger < 0 ? INT_MAX : l.l_linger; /* the kernel takes it for a large one */
 }
 
 /* Asks xtcpd to say when all is acknowledged, closes, and waits for it. */

@@ -155,6 +155,7 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 	return explain_received(fd, n);
 }
 
+#define PEEKING_ALL (MSG_PEEK | MSG_WAITALL)
 #define LOOKED_AT (MSG_TRUNC | MSG_ERRQUEUE | MSG_OOB)
 
 /* recv() of nothing: an end only if nothing is there. */
@@ -171,6 +172,11 @@ EXPORT ssize_t recvfrom(int fd, void *p, size_t n, int flags, struct sockaddr *a
 	ssize_t rc;
 	if ((addr || flags & LOOKED_AT || must_ask(fd)) && decided(fd, n, flags, &rc))
 		return rc;
+	if ((flags & PEEKING_ALL) == PEEKING_ALL && f_is_ours(fd)) {
+		struct iovec iov = {p, n};
+		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+		return received(fd, p, n, peek_all(fd, &m, n, flags));
+	}
 	if (n == 0 && !addr)
 		return received_nothing(fd, real.recvfrom(fd, p, n, flags, NULL, NULL));
 	if (addr && f_is_ours(fd)) {
@@ -200,7 +206,8 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	ssize_t rc;
 	if (is_nowhere(m))
 		return real.recvmsg(fd, m, flags);
-	bool look = flags & LOOKED_AT || m->msg_name || must_ask(fd);
+	bool all = (flags & PEEKING_ALL) == PEEKING_ALL;
+	bool look = flags & LOOKED_AT || m->msg_name || all || must_ask(fd);
 	if (!look || !f_is_ours(fd)) {
 		rc = real.recvmsg(fd, m, flags);
 		return rc > 0 ? rc : received_message(fd, m, rc);
@@ -210,7 +217,8 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	struct msghdr nameless = *m;
 	nameless.msg_name = NULL;
 	nameless.msg_namelen = 0;
-	rc = real.recvmsg(fd, &nameless, flags);
+	rc = all ? peek_all(fd, &nameless, iov_bytes(m->msg_iov, m->msg_iovlen), flags)
+		 : real.recvmsg(fd, &nameless, flags);
 	if (rc <= 0)
 		rc = received_message(fd, m, rc);
 	if (rc >= 0) {

@@ -143,6 +143,19 @@ static bool address_is_good(const struct sockaddr *addr, socklen_t len)
 	return !addr || (len <= sizeof(copy) && copy_in(copy, addr, len));
 }
 
+/* An urgent byte is announced, lest xtcpd read over its mark. */
+static void announce_urgent(int fd, int flags)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	int saved = errno;
+	if (!(flags & MSG_OOB) || !f_is_ours(fd) || !f_attached(fd) || f_hungup(fd))
+		return;
+	rpc_init(&req, RPC_URGENT);
+	(void)xtcpd_ask(fd, &req, &reply); /* that it is over, sending will tell */
+	errno = saved;
+}
+
 EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *addr,
 		      socklen_t len)
 {
@@ -159,6 +172,7 @@ EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct s
 	}
 	if (must_ask(fd) && address_is_good(addr, len) && ask_before_writing(fd, flags, &rc))
 		return rc;
+	announce_urgent(fd, n ? flags : 0);
 	if (flags & (MSG_MORE | MSG_EOR) && n > 0 && f_is_ours(fd)) {
 		struct iovec iov = {(void *)p, n};
 		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -177,22 +191,48 @@ EXPORT ssize_t send(int fd, const void *p, size_t n, int flags)
 	return sendto(fd, p, n, flags, NULL, 0);
 }
 
-/* The message as TCP sees it: no name, no descriptors. False: leave it as it is. */
-static bool plain(int fd, const struct msghdr *m, struct msghdr *to)
+/* What TCP makes of ancillary data (sock_cmsg_send()): other levels and AF_UNIX's own mean nothing
+ * to it; of SOL_SOCKET nothing is known here. 0, or -1 with errno. */
+static int judge_control(const struct msghdr *m)
 {
+	const char *at = m->msg_control;
+	size_t left = m->msg_controllen;
+	struct cmsghdr c;
+	while (left >= sizeof(c)) {
+		if (!copy_in(&c, at, sizeof(c)))
+			return fail(EFAULT);
+		if (c.cmsg_len < sizeof(c) || c.cmsg_len > left)
+			return fail(EINVAL);
+		bool unix_own = c.cmsg_type == SCM_RIGHTS || c.cmsg_type == SCM_CREDENTIALS;
+		if (c.cmsg_level == SOL_SOCKET && !unix_own)
+			return fail(EINVAL);
+		size_t step = CMSG_ALIGN(c.cmsg_len);
+		if (step >= left)
+			break;
+		at += step;
+		left -= step;
+	}
+	return 0;
+}
+
+/* The message as TCP sees it: no name, no descriptors. */
+static ssize_t send_plain(int fd, const struct msghdr *m, int flags)
+{
+	struct msghdr to;
 	if (is_nowhere(m) || (!m->msg_name && !m->msg_controllen) || !f_is_ours(fd))
-		return false;
-	*to = *m;
-	to->msg_name = NULL;
-	to->msg_namelen = 0;
-	to->msg_control = NULL;
-	to->msg_controllen = 0;
-	return true;
+		return real.sendmsg(fd, m, flags);
+	if (m->msg_controllen && judge_control(m) < 0)
+		return -1;
+	to = *m;
+	to.msg_name = NULL;
+	to.msg_namelen = 0;
+	to.msg_control = NULL;
+	to.msg_controllen = 0;
+	return real.sendmsg(fd, &to, flags);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
-	struct msghdr stripped;
 	ssize_t rc;
 	bool quiet = hinted_ours(fd);
 	int native = quiet ? flags | MSG_NOSIGNAL : flags;
@@ -203,10 +243,10 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	}
 	if (must_ask(fd) && !is_nowhere(m) && ask_before_writing(fd, flags, &rc))
 		return rc;
+	announce_urgent(fd, flags);
 	if (flags & (MSG_MORE | MSG_EOR) && !is_nowhere(m) && f_is_ours(fd))
 		return sent_spans(fd, send_marked(fd, m, native), m, flags, quiet);
-	rc = real.sendmsg(fd, plain(fd, m, &stripped) ? &stripped : m, native);
-	return sent_spans(fd, rc, m, flags, quiet);
+	return sent_spans(fd, send_plain(fd, m, native), m, flags, quiet);
 }
 
 /* One by one where the messages must be looked at, at once where not. */

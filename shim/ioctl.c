@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; a listener has no
- * bytes to count; the interfaces are the private stack's; all else is native. */
+/* ioctl(): SIOCOUTQ counts memory on AF_UNIX and unacknowledged bytes on TCP; FIONREAD
+ * minds the urgent mark; the interfaces are the private stack's; all else is native. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdarg.h>
@@ -33,8 +33,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if ((request == SIOCOUTQ || request == SIOCOUTQNSD) && f_is_ours(fd))
 		return outq(fd, arg, request == SIOCOUTQNSD);
-	if (request == FIONREAD && f_state_of(fd) == F_LISTENING)
-		return fail(EINVAL);
+	if (request == FIONREAD && f_is_ours(fd))
+		return f_state_of(fd) == F_LISTENING ? fail(EINVAL) : bytes_to_read(fd, arg);
 	if (interface_ioctl(fd, request, arg, &rc))
 		return rc;
 	return real.ioctl(fd, request, arg);

@@ -31,7 +31,14 @@ static bool is_native(int level, int name)
 	case SO_RCVLOWAT:
 	case SO_COOKIE:
 	case SO_DEBUG:
-	case SO_BROADCAST: /* means nothing to TCP */
+	case SO_OOBINLINE: /* the mark is passed on to AF_UNIX, which has the option as well */
+	case SO_PRIORITY:  /* from here on: they mean nothing to TCP over this link */
+	case SO_NO_CHECK:
+	case SO_BSDCOMPAT:
+	case SO_RXQ_OVFL:
+	case SO_NOFCS:
+	case SO_SELECT_ERR_QUEUE:
+	case SO_BROADCAST:
 		return true;
 	default:
 		return false;
@@ -41,7 +48,7 @@ static bool is_native(int level, int name)
 /* Kept by the kernel as well, because the shim or AF_UNIX itself needs it there. */
 static bool is_native_too(int level, int name)
 {
-	return level == SOL_SOCKET && (name == SO_LINGER || name == SO_OOBINLINE);
+	return level == SOL_SOCKET && name == SO_LINGER;
 }
 
 /* --- what needs no question */
@@ -53,6 +60,9 @@ static bool constant_of(int fd, int level, int name, int *value)
 	switch (name) {
 	case SO_ACCEPTCONN:
 		*value = f_state_of(fd) == F_LISTENING;
+		return true;
+	case SO_SNDLOWAT:
+		*value = 1;
 		return true;
 	case SO_TYPE:
 		*value = SOCK_STREAM;
@@ -96,11 +106,19 @@ static void limit_unsent(int fd, const void *val)
 	errno = saved;
 }
 
+static int set_native(int fd, int level, int name, const void *val, socklen_t len)
+{
+	if (real.setsockopt(fd, level, name, val, len) < 0)
+		return -1;
+	f_note_options(fd);
+	return 0;
+}
+
 static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 {
 	struct rpc_request req;
 	if (is_native(level, name))
-		return real.setsockopt(fd, level, name, val, len);
+		return set_native(fd, level, name, val, len);
 	if ((int)len < 0)
 		return fail(EINVAL);
 	rpc_init(&req, RPC_SETSOCKOPT);
@@ -109,7 +127,7 @@ static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 	req.value_len = len < RPC_VALUE_MAX ? len : RPC_VALUE_MAX;
 	if (!copy_in(req.value, val, req.value_len))
 		return fail(EFAULT);
-	if (is_native_too(level, name) && real.setsockopt(fd, level, name, val, len) < 0)
+	if (is_native_too(level, name) && set_native(fd, level, name, val, len) < 0)
 		return -1;
 	int rc = set_at_xtcpd(fd, &req);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT)
@@ -178,7 +196,7 @@ static int get_ours(int fd, int level, int name, void *val, socklen_t *len)
 	if (constant_of(fd, level, name, &constant))
 		return put_value(&constant, sizeof(constant), val, len);
 	/* Cannot be set here, so they are what they were made. */
-	bool unset = level == SOL_SOCKET && (name == SO_PRIORITY || name == SO_DONTROUTE);
+	bool unset = level == SOL_SOCKET && name == SO_DONTROUTE;
 	if (unset || is_native(level, name))
 		return real.getsockopt(fd, level, name, val, len);
 	if (option_reads_value(level, name))

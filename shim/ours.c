@@ -24,6 +24,7 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 #define WORD_READ_SHUT 0x10000ull
 #define WORD_DECIDED 0x20000ull
 #define WORD_FAST 0x40000ull
+#define WORD_OPTIONS 0x80000ull
 
 static bool is_marked(const struct sockaddr_un *un, socklen_t len)
 {
@@ -103,12 +104,22 @@ enum f_state f_state_of(int fd)
 void f_set_state(int fd, enum f_state state)
 {
 	uint64_t kept = state == F_CONNECTED ? word_of(fd) & RPC_STATE_LOCAL : 0;
-	set_word(fd, kept | (uint64_t)state);
+	set_word(fd, kept | (uint64_t)state | (word_of(fd) & WORD_OPTIONS));
 }
 
 bool f_is_local(int fd)
 {
 	return word_of(fd) & RPC_STATE_LOCAL;
+}
+
+void f_note_options(int fd)
+{
+	set_word(fd, word_of(fd) | WORD_OPTIONS);
+}
+
+bool f_has_options(int fd)
+{
+	return word_of(fd) & WORD_OPTIONS;
 }
 
 void f_set_pending(int fd, int err)
@@ -211,8 +222,11 @@ static int give_name(int fd)
 int f_create(int flags)
 {
 	int fd = real.socket(AF_UNIX, SOCK_STREAM | flags, 0);
-	if (fd < 0)
-		return -1;
+	return fd < 0 ? -1 : f_make(fd);
+}
+
+int f_make(int fd)
+{
 	if (give_name(fd) == 0) {
 		hint_set(fd, HINT_OURS);
 		return fd;

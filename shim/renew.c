@@ -23,10 +23,10 @@ static void copy_option(int from, int to, int name)
 		real.setsockopt(to, SOL_SOCKET, name, value, len);
 }
 
-static void copy_options(int from, int to)
+void copy_options(int from, int to)
 {
-	static const int names[] = {SO_RCVTIMEO, SO_SNDTIMEO,  SO_RCVLOWAT,
-				    SO_LINGER,	 SO_OOBINLINE, SO_BROADCAST};
+	static const int names[] = {SO_RCVTIMEO,  SO_SNDTIMEO,	SO_RCVLOWAT, SO_LINGER,
+				    SO_OOBINLINE, SO_BROADCAST, SO_PRIORITY};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		copy_option(from, to, names[i]);
 	int half;
@@ -35,6 +35,10 @@ static void copy_options(int from, int to)
 		half /= 2; /* the kernel doubles it */
 		real.setsockopt(to, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 	}
+}
+
+static void copy_owner(int from, int to)
+{
 	struct f_owner_ex owner;
 	if (fcntl(from, F_GETOWN_EX, &owner) == 0 && owner.pid)
 		fcntl(to, F_SETOWN_EX, &owner);
@@ -66,10 +70,13 @@ bool f_renew(int fd, int pending)
 {
 	struct fall_places places;
 	int status = fcntl(fd, F_GETFL), closing = fcntl(fd, F_GETFD);
-	int fresh = f_create(SOCK_CLOEXEC | (status & O_NONBLOCK ? SOCK_NONBLOCK : 0));
-	if (fresh < 0)
+	int fresh = unix_socket(SOCK_CLOEXEC | (status & O_NONBLOCK ? SOCK_NONBLOCK : 0));
+	if (fresh < 0 || f_make(fresh) < 0)
 		return false;
 	copy_options(fd, fresh);
+	if (f_has_options(fd))
+		f_note_options(fresh);
+	copy_owner(fd, fresh);
 	int err = take_over(fd, fresh);
 	bool ok = places_find(&places, fd)
 		      ? places_replace(&places, fresh)

@@ -88,6 +88,9 @@ void f_set_pending(int fd, int err);
 int f_take_pending(int fd);
 /* shutdown(SHUT_RD) of a socket that was not connected: reading finds the end. */
 void f_set_read_shut(int fd);
+/* Options were set that the kernel keeps with F: what accept() gives inherits them. */
+void f_note_options(int fd);
+bool f_has_options(int fd);
 bool f_read_shut(int fd);
 /* It has been used on the stack already, so no rule leaves it to the kernel any more. */
 void f_set_decided(int fd);
@@ -99,11 +102,19 @@ short f_poll(int fd, short events, int timeout_ms); /* revents; -1 with errno */
 bool f_hungup(int fd);
 /* A new, unattached F; -1 with errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
 int f_create(int flags);
+int f_make(int fd);		 /* of an AF_UNIX socket, which it closes on failure */
 int f_take_native_error(int fd); /* AF_UNIX's own SO_ERROR */
 
 /* --- renew.c: a new F in fd's place that keeps its options, its flags and the address it was bound
  * to, with an error still to be told (0: none; -1: what xtcpd has). False with errno. */
 bool f_renew(int fd, int pending);
+
+void copy_options(int from, int to); /* those that the kernel keeps */
+
+/* --- peek.c */
+/* recvmsg() with MSG_PEEK and MSG_WAITALL, of `want` bytes. */
+ssize_t peek_all(int fd, struct msghdr *m, size_t want, int flags);
+int bytes_to_read(int fd, int *to); /* FIONREAD of a connection */
 
 /* --- ask.c: a data call on a descriptor with HINT_ASK. True: *rc is its result already. */
 bool ask_before_reading(int fd, int flags, ssize_t *rc);
@@ -120,6 +131,8 @@ bool xtcpd_send_own(int fd, struct rpc_request *req, const void *data, size_t le
 bool xtcpd_pad(int fd, uint32_t bytes);
 uint32_t f_padding_bytes(int fd);
 void rpc_init(struct rpc_request *req, enum rpc_type type);
+/* An AF_UNIX stream socket for a moment, also for a program that has no descriptor left. */
+int unix_socket(int flags);
 /* RPC_DISCONNECT: what xtcpd keeps of fd is fresh's from here on. */
 bool xtcpd_hand_over(int fd, int fresh, struct rpc_reply *reply);
 /* A request about fd on a connection of its own. reply NULL: waits for nothing. */

@@ -70,7 +70,7 @@ static int set_linger(struct tcp_sock *sk, const void *val, size_t len)
 	memcpy(&l, val, sizeof(l));
 	sk->linger_on = l.onoff != 0;
 	if (l.onoff)
-		sk->linger_s = l.seconds < 0 ? INT32_MAX : l.seconds;
+		sk->linger_s = l.seconds;
 	return 0;
 }
 
@@ -537,6 +537,7 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->thin_linear_timeouts = listener->thin_linear_timeouts;
 	child->user_mss = listener->user_mss;
 	child->tos = listener->tos;
+	child->ip_cmsg = listener->ip_cmsg;
 	child->pmtudisc = listener->pmtudisc;
 	child->ttl = listener->ttl;
 	child->sndbuf_bytes = listener->sndbuf_bytes;

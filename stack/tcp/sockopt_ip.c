@@ -13,6 +13,16 @@
 
 #define ECN_MASK 3
 
+/* What is to be told along with a datagram: a stream has no place for it, on Linux neither. */
+#define CMSG_OPTIONS                                                                               \
+	(1u << IP_RECVOPTS | 1u << IP_RETOPTS | 1u << IP_PKTINFO | 1u << IP_RECVTTL |              \
+	 1u << IP_RECVTOS | 1u << IP_PASSSEC | 1u << IP_RECVORIGDSTADDR | 1u << IP_CHECKSUM)
+
+static bool is_cmsg_option(int name)
+{
+	return name > 0 && name < 32 && CMSG_OPTIONS & 1u << name;
+}
+
 bool ip_sk_dont_fragment(const struct tcp_sock *sk)
 {
 	return sk->pmtudisc == IP_PMTUDISC_WANT || sk->pmtudisc == IP_PMTUDISC_DO;
@@ -32,6 +42,10 @@ void ip_sk_init(struct tcp_sock *sk)
 
 static int set_int(struct tcp_sock *sk, int name, int value, size_t len)
 {
+	if (is_cmsg_option(name)) {
+		sk->ip_cmsg = (sk->ip_cmsg & ~(1u << name)) | (value != 0 ? 1u << name : 0);
+		return 0;
+	}
 	switch (name) {
 	case IP_TOS: /* the ECN bits are TCP's own */
 		sk->tos = (uint8_t)((value & ~ECN_MASK) | (sk->tos & ECN_MASK));
@@ -69,6 +83,10 @@ int ip_setsockopt(struct tcp_sock *sk, int name, const void *val, size_t len)
 
 static int get_int(const struct tcp_sock *sk, int name, int *value)
 {
+	if (is_cmsg_option(name)) {
+		*value = sk->ip_cmsg >> name & 1;
+		return 0;
+	}
 	switch (name) {
 	case IP_TOS:
 		*value = sk->tos;

@@ -3,9 +3,11 @@
 #include "tests/parity/parity.h"
 
 static const struct story *const books[] = {
-    bind_stories,     connect_stories,	 accept_stories,	data_stories,
-    poll_stories,     option_stories,	 name_stories,		process_stories,
-    state_in_stories, state_out_stories, state_control_stories, fastopen_stories,
+    bind_stories,	   connect_stories, accept_stories,  data_stories,     poll_stories,
+    option_stories,	   name_stories,    process_stories, state_in_stories, state_out_stories,
+    state_control_stories, signal_stories,  fcntl_stories,   flag_stories,     vector_stories,
+    time_stories,	   thread_stories,  fd_stories,	     fastopen_stories, epoll_stories,
+    sweep_stories,	   stdio_stories,
 };
 
 int story_port = 5000;
@@ -13,6 +15,8 @@ int story_port = 5000;
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 2 && strncmp(argv[1], "--", 2) == 0)
+		return story_helper(argv[1]);
 	for (size_t b = 0; b < sizeof(books) / sizeof(books[0]); b++) {
 		for (const struct story *s = books[b]; s->name; s++, story_port += 10) {
 			if (argc < 2) {

@@ -13,6 +13,7 @@ enum verb {
 	V_SEND,
 	V_SEND_N,
 	V_SEND_OOB,
+	V_RECV_OOB,
 	V_RECV,
 	V_RECV_ALL,
 	V_SHUTDOWN,
@@ -95,6 +96,15 @@ static long do_send_n(int fd, int n)
 	return sent;
 }
 
+static long do_recv_oob(int fd)
+{
+	struct pollfd p = {fd, POLLPRI, 0};
+	char c;
+	syscall(SYS_ppoll, &p, 1, NULL, NULL, 0);
+	long rc = raw(syscall(SYS_recvfrom, fd, &c, 1, MSG_OOB, NULL, NULL));
+	return rc == 1 ? c : rc;
+}
+
 static long do_recv_all(int fd)
 {
 	char buf[65536];
@@ -122,7 +132,9 @@ static long obey(const struct order *o, struct answer *a, int *l, int *fd)
 	case V_SEND_N:
 		return do_send_n(*fd, o->arg);
 	case V_SEND_OOB:
-		return do_send(*fd, o->bytes, 1, MSG_OOB);
+		return do_send(*fd, o->bytes, strlen(o->bytes), MSG_OOB);
+	case V_RECV_OOB:
+		return do_recv_oob(*fd);
 	case V_RECV:
 		return raw(syscall(SYS_read, *fd, a->bytes, (size_t)o->arg));
 	case V_RECV_ALL:
@@ -228,6 +240,10 @@ int peer_send_n(int n)
 int peer_send_oob(const char *byte)
 {
 	return with_bytes(V_SEND_OOB, byte);
+}
+int peer_recv_oob(void)
+{
+	return simple(V_RECV_OOB, 0);
 }
 int peer_recv(char *to, int max)
 {

@@ -105,6 +105,12 @@ int wait_for(int fd, int events)
 	return mask_of(fd, 0);
 }
 
+bool wait_a_moment(int fd, int events)
+{
+	struct pollfd p = {fd, (short)events, 0};
+	return poll(&p, 1, 100) > 0;
+}
+
 /* One bit after the other: together, one that is always there would end the wait. */
 void wait_for_bits(int fd, int bits, int ms)
 {
