@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
 
+#define NAME_TRIES 8
 #define PUSH_MAX 256 /* connections per listener and round */
 #define UNTAKEN_GRACE_US 1000000
 
@@ -165,19 +167,34 @@ bool accept_never_taken(struct xsocket *child)
 
 /* --- pushing */
 
-/* F's abstract name, from which the shim reads both addresses. */
-static int name_descriptor(int f_fd, uint64_t id, const struct sockaddr_in *local,
-			   const struct sockaddr_in *remote)
+static int bind_name(int f_fd, const struct rpc_name *name)
 {
-	struct rpc_name name = {
-	    .mark = RPC_NAME_MARK, .id = id, .local = *local, .remote = *remote};
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 
-	memcpy(sun.sun_path + 1, &name, sizeof(name));
+	memcpy(sun.sun_path + 1, name, sizeof(*name));
 	return bind(f_fd, (struct sockaddr *)&sun,
-		    offsetof(struct sockaddr_un, sun_path) + 1 + sizeof(name)) < 0
+		    offsetof(struct sockaddr_un, sun_path) + 1 + sizeof(*name)) < 0
 		   ? -errno
 		   : 0;
+}
+
+/* F's abstract name, from which the shim reads both addresses. Another xtcpd, or one that was here
+ * before, has its own numbers; should one be taken all the same, others are tried. */
+static int name_descriptor(struct sockets *s, int f_fd, const struct rpc_accept *record)
+{
+	struct rpc_name name = {
+	    .mark = RPC_NAME_MARK, .local = record->local, .remote = record->remote};
+	int err = -EADDRINUSE;
+
+	for (int tries = 0; err == -EADDRINUSE && tries < NAME_TRIES; tries++) {
+		if (tries > 0 || s->next_id == 0) {
+			if (getrandom(&s->next_id, sizeof(s->next_id), 0) != sizeof(s->next_id))
+				return -errno;
+		}
+		name.id = s->next_id++;
+		err = bind_name(f_fd, &name);
+	}
+	return err;
 }
 
 /* A pair of descriptors is made before a connection is popped, so that where they have run out the
@@ -198,7 +215,7 @@ static struct xsocket *child_of_pair(struct xsocket *listener, struct tcp_sock *
 	struct xsocket *child = NULL;
 
 	*f_fd = s->spare[1];
-	*err = name_descriptor(*f_fd, s->next_id++, &record->local, &record->remote);
+	*err = name_descriptor(s, *f_fd, record);
 	if (!*err)
 		child =
 		    xsocket_create(listener->d, s->spare[0], socket_cookie(*f_fd), &cred, sk, err);

@@ -35,7 +35,7 @@ struct sockets {
 	struct timer starved_timer;
 	struct list users;	  /* user_account.node */
 	int spare[2];		  /* a pair for the next accepted connection, -1: none */
-	uint64_t next_id;	  /* of accepted sockets */
+	uint64_t next_id;	  /* of accepted sockets; the first is random, 0: none yet */
 	unsigned record_truesize; /* what one unread rpc_accept costs its sender (SIOCOUTQ) */
 };
 

@@ -190,16 +190,21 @@ int listening(uint16_t *port, int backlog)
 	return f;
 }
 
-int connecting(uint16_t port)
+void connect_from(int f, uint16_t port)
 {
 	struct rpc_request req = request(RPC_CONNECT);
-	int f = new_socket();
-	connect_path(f);
 	req.addr = loopback(port);
 	req.addr_len = sizeof(req.addr);
 	req.pad_bytes = PAD_BYTES;
 	send_request(f, &req, f);
 	write_padding(f);
+}
+
+int connecting(uint16_t port)
+{
+	int f = new_socket();
+	connect_path(f);
+	connect_from(f, port);
 	return f;
 }
 

@@ -34,6 +34,7 @@ int ask_error(int f, uint16_t type);
 struct sockaddr_in loopback(uint16_t port);
 void write_padding(int f);
 int listening(uint16_t *port, int backlog);
+void connect_from(int f, uint16_t port); /* f is attached, or about to be */
 int connecting(uint16_t port);
 int take(int listener, struct rpc_accept *record); /* as accept() does; -1: nothing there */
 /* A connection: the client's descriptor and the accepted one. */

@@ -84,6 +84,32 @@ END_TEST
 
 /* --- connections */
 
+/* Abstract names are the network namespace's: another xtcpd may have had the same idea. */
+START_TEST(a_name_that_is_taken_costs_no_connection)
+{
+	struct rpc_request req = request(RPC_BIND);
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct rpc_accept record;
+	uint16_t port;
+	int l = listening(&port, 16), c = attached(), other = socket(AF_UNIX, SOCK_STREAM, 0);
+	req.addr = loopback(0);
+	struct sockaddr_in client = ask(c, &req).addr;
+	d.sockets.next_id = 4711;
+	struct rpc_name name = {
+	    .mark = RPC_NAME_MARK, .id = 4711, .local = loopback(port), .remote = client};
+	memcpy(sun.sun_path + 1, &name, sizeof(name));
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 1 + sizeof(name);
+	ck_assert_int_eq(bind(other, (struct sockaddr *)&sun, len), 0);
+	connect_from(c, port);
+	run();
+	int s = take(l, &record);
+	ck_assert_int_ge(s, 0);
+	close(s);
+	close(other);
+	close_all(l, c, -1);
+}
+END_TEST
+
 START_TEST(a_connection_is_accepted_without_a_request)
 {
 	struct rpc_accept record;
@@ -700,6 +726,7 @@ Suite *sockets_suite(void)
 	t = tcase_create("connections");
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, program_setup, program_teardown);
+	tcase_add_test(t, a_name_that_is_taken_costs_no_connection);
 	tcase_add_test(t, a_connection_is_accepted_without_a_request);
 	tcase_add_test(t, a_refused_connection_shows_its_error);
 	tcase_add_test(t, no_route_is_told_like_any_other_failure);
