@@ -9,7 +9,7 @@
 #   make mutations  rules of TCP broken one at a time: the simulator must see each
 #   make programs   real programs from Debian (installed if missing), and docs/COMPATIBILITY.md of it
 #   make packetdrill   what packetdrill needs to run its scripts against xtcpd
-#   make bench      measurements                  make install PREFIX=/usr DESTDIR=
+#   make bench      measurements (bench-impaired: on a bad network)                  make install PREFIX=/usr DESTDIR=
 #
 # New .c files are found by themselves: a folder is a component.
 
@@ -44,7 +44,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan sim mutations parity e2e packetdrill programs lint format bench install uninstall clean deps
+.PHONY: all demo check unit asan sim mutations parity e2e packetdrill programs lint format bench bench-impaired install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -92,6 +92,8 @@ $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
 $(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
+$(BUILD)/bench-relay: $(call obj,exe,tests/bench/relay.c daemon/impair_words.c daemon/parse.c) $(BUILD)/libxtcpstack.a
+	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 
 # What packetdrill loads to run its scripts against xtcpd: tests/packetdrill/README.
 $(BUILD)/xtcp-packetdrill.so: $(call obj,shim,$(wildcard tests/packetdrill/*.c))
@@ -123,6 +125,8 @@ programs:
 	tests/e2e/programs/run
 bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack
 	tests/bench/run
+bench-impaired: all $(BUILD)/bench-relay
+	tests/bench/impaired
 lint:
 	scripts/lint
 format:

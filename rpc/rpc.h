@@ -71,7 +71,7 @@ enum { RPC_MARK_MORE = 1, RPC_MARK_EOR = 2, RPC_MARKS_MAX = 3 };
  * with an enum f_state in its last byte. */
 #define RPC_STATE_MAGIC 0x7874637000000000ull /* "xtcp" */
 #define RPC_STATE_CONNECTED 2
-#define RPC_STATE_LOCAL 0x20000ull /* xtcpd: the other end is on this stack, and may have E */
+#define RPC_STATE_LOCAL 0x80000000ull /* xtcpd: the other end is on this stack, and may have E */
 
 enum rpc_type {
 	RPC_ATTACH = 1,
