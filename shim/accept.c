@@ -75,7 +75,7 @@ static int drop_connection(int fd, int err)
 	return fail(err);
 }
 
-static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags, bool has_options)
 {
 	const socklen_t whole = sizeof(struct sockaddr_in);
 	socklen_t room = 0;
@@ -90,7 +90,7 @@ static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	if (addr)
 		*len = whole;
 	hint_set(got, HINT_OURS);
-	if (f_has_options(fd))
+	if (has_options)
 		copy_options(fd, got);
 	if (flags & SOCK_NONBLOCK)
 		fcntl(got, F_SETFL, O_RDWR | O_NONBLOCK);
@@ -99,11 +99,12 @@ static int accept_ours(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 
 EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	if (f_state_of(fd) == F_LISTENING) {
+	bool has_options;
+	if (f_is_listener(fd, &has_options)) {
 		if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 			return fail(EINVAL);
 		hint_set(fd, HINT_OURS | HINT_ASK); /* it may have been inherited */
-		return accept_ours(fd, addr, len, flags);
+		return accept_ours(fd, addr, len, flags, has_options);
 	}
 	if (f_is_ours(fd))
 		return fail(EINVAL);

@@ -41,9 +41,14 @@ static bool copy_native(int from, int to, int name, int made)
 
 static bool copy_natives(int from, int to)
 {
-	return copy_native(from, to, SO_RCVTIMEO, 0) && copy_native(from, to, SO_SNDTIMEO, 0) &&
-	       copy_native(from, to, SO_RCVLOWAT, 1) && copy_native(from, to, SO_BROADCAST, 0) &&
-	       copy_native(from, to, SO_DEBUG, 0);
+	/* those that options.c leaves to the kernel */
+	static const int names[] = {SO_RCVTIMEO,  SO_SNDTIMEO,	      SO_BROADCAST, SO_DEBUG,
+				    SO_OOBINLINE, SO_PRIORITY,	      SO_NO_CHECK,  SO_RXQ_OVFL,
+				    SO_NOFCS,	  SO_SELECT_ERR_QUEUE};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!copy_native(from, to, names[i], 0))
+			return false;
+	return copy_native(from, to, SO_RCVLOWAT, 1);
 }
 
 /* The records of one reply. False with errno: the kernel does not take one, or it is damaged. */

@@ -117,6 +117,13 @@ void f_note_options(int fd)
 	set_word(fd, word_of(fd) | WORD_OPTIONS);
 }
 
+bool f_is_listener(int fd, bool *has_options)
+{
+	uint64_t word = word_of(fd);
+	*has_options = word & WORD_OPTIONS;
+	return (word & WORD_STATE) == F_LISTENING;
+}
+
 bool f_has_options(int fd)
 {
 	return word_of(fd) & WORD_OPTIONS;

@@ -91,6 +91,7 @@ void f_set_read_shut(int fd);
 /* Options were set that the kernel keeps with F: what accept() gives inherits them. */
 void f_note_options(int fd);
 bool f_has_options(int fd);
+bool f_is_listener(int fd, bool *has_options); /* both at once */
 bool f_read_shut(int fd);
 /* It has been used on the stack already, so no rule leaves it to the kernel any more. */
 void f_set_decided(int fd);
