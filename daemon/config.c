@@ -38,6 +38,7 @@ void config_defaults(struct config *c)
 	    .max_listeners_per_user = 8192,
 	    .max_memory_per_user = 128u << 20,
 	    .direct = true,
+	    .busy_poll_us = 50,
 	    .log_level = LOG_INFO,
 	};
 }
@@ -251,6 +252,13 @@ static const char *set_direct(struct config *c, const char *value)
 	return parse_bool(value, &c->direct) ? NULL : "neither yes nor no";
 }
 
+static const char *set_busy_poll(struct config *c, const char *value)
+{
+	return parse_u32(value, 0, 1000, &c->busy_poll_us)
+		   ? NULL
+		   : "not a number of microseconds, 0 to 1000";
+}
+
 static const char *set_log_level(struct config *c, const char *value)
 {
 	static const char *const name[] = {"emerg",   "alert",	"err",	"err",
@@ -291,6 +299,7 @@ static const struct config_key {
     {"Sockets", "MaxMemoryPerUser", set_max_memory},
     {"Sockets", "Direct", set_direct},
     {"Daemon", "User", set_user},
+    {"Daemon", "BusyPollMicroSec", set_busy_poll},
     {"Daemon", "LogLevel", set_log_level},
 };
 

@@ -70,6 +70,7 @@ struct config {
 	uint32_t max_per_user, max_listeners_per_user;
 	uint64_t max_memory_per_user; /* bytes of buffers */
 	bool direct;		      /* connections within the stack bypass it: direct.h */
+	uint32_t busy_poll_us;	      /* loop.h: spin_us */
 	/* [Daemon] */
 	char user[64]; /* empty: "xtcp" where that user exists */
 	int log_level; /* syslog's numbers */

@@ -221,6 +221,7 @@ int daemon_start(struct daemon *d)
 		return -1;
 	privilege_raise_limits();
 	fit_limits(&d->config);
+	d->loop.spin_us = d->config.busy_poll_us;
 	if (start_memory(d) < 0 || link_open(&d->link, &d->config) < 0 || make_stack(d) < 0 ||
 	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || start_direct(d) < 0 ||
 	    control_start(d) < 0)

@@ -6,20 +6,29 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-uint64_t loop_clock_us(void)
+#define WAIT_LONG_NS 1000000
+
+static uint64_t clock_ns(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t loop_clock_us(void)
+{
+	return clock_ns() / 1000;
 }
 
 int loop_init(struct loop *loop)
 {
 	memset(loop, 0, sizeof(*loop));
+	loop->wait_ewma_ns = WAIT_LONG_NS;
 	loop->now_us = loop_clock_us();
 	timer_wheel_init(&loop->wheel, loop->now_us);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -75,7 +84,18 @@ void loop_forget(struct loop *loop, struct loop_source *src)
 	src->events = 0;
 }
 
-void loop_wait(struct loop *loop, uint64_t deadline_us)
+/* Looks until something is ready or until_ns. */
+static int spin(struct loop *loop, uint64_t until_ns)
+{
+	for (;;) {
+		int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+		if (n != 0 || clock_ns() >= until_ns)
+			return n;
+		sched_yield();
+	}
+}
+
+static int sleep_until(struct loop *loop, uint64_t deadline_us)
 {
 	struct timespec timeout = {0}, *limit = &timeout;
 
@@ -87,10 +107,40 @@ void loop_wait(struct loop *loop, uint64_t deadline_us)
 		timeout.tv_sec = (time_t)(us / 1000000);
 		timeout.tv_nsec = (long)(us % 1000000) * 1000;
 	}
-	int n = epoll_pwait2(loop->epoll_fd, loop->batch, LOOP_BATCH, limit, NULL);
+	return epoll_pwait2(loop->epoll_fd, loop->batch, LOOP_BATCH, limit, NULL);
+}
+
+static void learn(struct loop *loop, uint64_t waited_ns)
+{
+	int64_t sample = waited_ns < WAIT_LONG_NS ? (int64_t)waited_ns : WAIT_LONG_NS;
+	int64_t ewma = loop->wait_ewma_ns;
+
+	loop->wait_ewma_ns = (uint32_t)(ewma + (sample - ewma) / 8);
+}
+
+/* Worth it: something is expected soon, and no timer before that. */
+static bool should_spin(const struct loop *loop, uint64_t deadline_us, uint64_t now_ns)
+{
+	uint64_t spin_ns = loop->spin_us * 1000ull;
+
+	return loop->wait_ewma_ns < spin_ns && deadline_us > (now_ns + spin_ns) / 1000;
+}
+
+void loop_wait(struct loop *loop, uint64_t deadline_us)
+{
+	uint64_t began_ns = clock_ns();
+	int n = 0;
+
+	if (should_spin(loop, deadline_us, began_ns))
+		n = spin(loop, began_ns + loop->spin_us * 1000ull);
+	if (n == 0)
+		n = sleep_until(loop, deadline_us);
+	uint64_t now_ns = clock_ns();
+	if (deadline_us != 0)
+		learn(loop, now_ns - began_ns);
 	loop->batch_len = n < 0 ? 0 : n; /* EINTR: nothing is ready, the caller comes back */
 	loop->batch_pos = 0;
-	loop->now_us = loop_clock_us();
+	loop->now_us = now_ns / 1000;
 }
 
 void loop_dispatch(struct loop *loop)

@@ -44,6 +44,7 @@ static const char usage[] =
     "      --max-memory-per-user BYTES  of their buffers (128M)\n"
     "      --direct yes|no        connections within the stack bypass it (yes)\n"
     "      --user USER            to become once the TAP is open (xtcp, where it exists)\n"
+    "      --busy-poll US         microseconds to look for work before sleeping (50), 0: none\n"
     "      --sysctl NAME=VALUE    as net.ipv4.tcp_sack=0; repeat for more\n"
     "      --log-level LEVEL      err, warning, notice, info, debug\n"
     "      --check                check the configuration and end\n"
@@ -79,6 +80,7 @@ static const struct {
     {"Sockets", "Direct"},
     {"Sockets", "MaxListenersPerUser"},
     {"Sockets", "MaxMemoryPerUser"},
+    {"Daemon", "BusyPollMicroSec"},
 };
 
 static const struct option longs[] = {
@@ -105,6 +107,7 @@ static const struct option longs[] = {
     {"direct", required_argument, NULL, FLAG_KEY + 20},
     {"max-listeners-per-user", required_argument, NULL, FLAG_KEY + 21},
     {"max-memory-per-user", required_argument, NULL, FLAG_KEY + 22},
+    {"busy-poll", required_argument, NULL, FLAG_KEY + 23},
     {"sysctl", required_argument, NULL, FLAG_SYSCTL},
     {"check", no_argument, NULL, FLAG_CHECK},
     {"config", required_argument, NULL, 'c'},

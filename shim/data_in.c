@@ -167,9 +167,32 @@ static ssize_t received_nothing(int fd, ssize_t rc)
 	return explain_received(fd, rc);
 }
 
+/* TCP tells no name. AF_UNIX has one: it goes to a scratch, and its length to *len, which the kernel
+ * has thereby found to be writable. Another family's name: the hint was wrong. */
+static ssize_t received_nameless(int fd, void *p, size_t n, struct sockaddr *addr, socklen_t *len)
+{
+	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+	const socklen_t given = *len;
+	ssize_t rc = real.recvfrom(fd, p, n, 0, (struct sockaddr *)&name, len);
+	if (rc < 0)
+		return received(fd, p, n, rc);
+	if (name.ss_family != AF_UNSPEC && name.ss_family != AF_UNIX) {
+		hint_set(fd, 0);
+		memcpy(addr, &name, *len < given ? *len : given);
+		return rc;
+	}
+	*len = 0;
+	rc = received(fd, p, n, rc);
+	if (rc < 0)
+		*len = given;
+	return rc;
+}
+
 EXPORT ssize_t recvfrom(int fd, void *p, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
 {
 	ssize_t rc;
+	if (addr && !is_nowhere(len) && n > 0 && flags == 0 && hint_of(fd) == HINT_OURS)
+		return received_nameless(fd, p, n, addr, len);
 	if ((addr || flags & LOOKED_AT || must_ask(fd)) && decided(fd, n, flags, &rc))
 		return rc;
 	if ((flags & PEEKING_ALL) == PEEKING_ALL && f_is_ours(fd)) {
