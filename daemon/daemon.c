@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,8 @@
 
 #define PKT_LIMIT_BYTES ((size_t)256 << 20)
 #define TSO_MAX_BYTES (65535 - 20 - 60) /* what an IPv4 packet holds beside its headers */
-#define ROUNDS_MAX 8			/* between two looks at the descriptors */
+#define TRIM_AFTER_US 1000000
+#define ROUNDS_MAX 8 /* between two looks at the descriptors */
 
 static const char *const counter_names[DAEMON_COUNTER_MAX] = {
 #define NAME(counter) [counter] = #counter
@@ -253,6 +255,34 @@ static void settle(struct daemon *d)
 	d->busy = any || d->rpc.ready || !list_empty(&d->sockets.work);
 }
 
+/* Grows with everything that happens. */
+static uint64_t activity(const struct daemon *d)
+{
+	return d->counter[XtcpdLinkReads] + d->counter[XtcpdSocketsOpened] +
+	       d->counter[XtcpdSocketsClosed] + d->counter[XtcpdRpcRequests];
+}
+
+static void trim_due(struct timer *t, void *ctx);
+
+static void arm_trim(struct daemon *d)
+{
+	d->trim_mark = activity(d);
+	timer_init(&d->trim, trim_due);
+	timer_set(&d->loop.wheel, &d->trim, d->loop.now_us + TRIM_AFTER_US);
+}
+
+/* What many connections at once have left behind between those that stay. */
+static void trim_due(struct timer *t, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)t;
+	if (d->trim_mark != activity(d))
+		arm_trim(d);
+	else
+		malloc_trim(0);
+}
+
 static uint64_t next_deadline(const struct daemon *d)
 {
 	if (d->busy)
@@ -271,6 +301,8 @@ void daemon_turn(struct daemon *d)
 	settle(d);
 	linger_run(d);
 	sockets_reap(d);
+	if (d->trim_mark != activity(d) && !timer_armed(&d->trim))
+		arm_trim(d);
 }
 
 void daemon_run(struct daemon *d)

@@ -72,6 +72,8 @@ struct daemon {
 	struct control *control; /* set by control_start(), NULL when not running */
 	struct loop_source signals;
 	uint64_t counter[DAEMON_COUNTER_MAX];
+	struct timer trim; /* a quiet second: free memory goes back to the system */
+	uint64_t trim_mark;
 	uint64_t started_us;
 	bool busy; /* the last turn stopped at its bound: do not sleep */
 	bool stopping;
