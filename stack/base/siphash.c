@@ -7,12 +7,13 @@
 
 #include "stack/base/siphash.h"
 
-static uint64_t rotl(uint64_t x, int bits)
+static inline uint64_t rotl(uint64_t x, int bits)
 {
 	return x << bits | x >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+/* Inlined by order: the state must stay in registers, a call for each round costs more than the round. */
+__attribute__((always_inline)) static inline void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotl(v[1], 13) ^ v[0];
@@ -26,7 +27,7 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-static void compress(uint64_t v[4], uint64_t word)
+__attribute__((always_inline)) static inline void compress(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;
 	sip_round(v);
@@ -34,12 +35,29 @@ static void compress(uint64_t v[4], uint64_t word)
 	v[0] ^= word;
 }
 
-/* n <= 8 bytes, the first of them the least significant. */
-static uint64_t little_endian(const uint8_t *p, size_t n)
+static uint64_t from_little_endian(uint64_t word)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+}
+
+static uint64_t whole_word(const uint8_t *p)
+{
+	uint64_t word;
+	memcpy(&word, p, sizeof(word));
+	return from_little_endian(word);
+}
+
+/* The n < 8 bytes that are left, the first of them the least significant. */
+static uint64_t last_word(const uint8_t *p, size_t n)
 {
 	uint64_t word = 0;
-	memcpy(&word, p, n);
-	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+	if (n == 4) { /* without a loop: what is hashed here is made of 32-bit words */
+		memcpy(&word, p, 4);
+		return from_little_endian(word);
+	}
+	for (size_t i = 0; i < n; i++)
+		word |= (uint64_t)p[i] << (8 * i);
+	return word;
 }
 
 uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
@@ -49,10 +67,12 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
 			 key->k[0] ^ 0x6c7967656e657261, key->k[1] ^ 0x7465646279746573};
 	size_t left = len;
 	for (; left >= 8; p += 8, left -= 8)
-		compress(v, little_endian(p, 8));
-	compress(v, little_endian(p, left) | (uint64_t)len << 56);
+		compress(v, whole_word(p));
+	compress(v, last_word(p, left) | (uint64_t)len << 56);
 	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(v);
+	sip_round(v);
+	sip_round(v);
+	sip_round(v);
+	sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -3,7 +3,8 @@
  * Who a segment is for.
  *
  * The established hash holds every connection, request_sock and timewait_sock by its four-tuple,
- * under a keyed hash (nobody outside can aim at one chain) and doubles as it fills. Listeners are
+ * under a keyed hash (nobody outside can aim at one chain), and doubles when half as many as it has
+ * chains are in it: a lookup that finds nothing then rarely touches a stranger's memory. Listeners are
  * in a hash of their own, by port; the one bound to the address goes before the one bound to any,
  * and among several with SO_REUSEPORT the four-tuple's hash chooses.
  */
@@ -85,7 +86,7 @@ int ehash_insert(struct stack *st, struct sock_common *c)
 	struct tcp_layer *tcp = &st->tcp;
 	if (c->hash_pprev)
 		return -EINVAL;
-	if (tcp->ehash_count >= tcp->ehash_size && tcp->ehash_size < EHASH_MAX)
+	if (2 * tcp->ehash_count >= tcp->ehash_size && tcp->ehash_size < EHASH_MAX)
 		ehash_grow(st);
 	chain_add(ehash_chain(st, c), c);
 	tcp->ehash_count++;
