@@ -22,6 +22,7 @@ static Suite *(*const suites[])(void) = {
 	ecn_suite,
 	fastopen_client_suite,
 	fastopen_server_suite,
+	figures_suite,
 	frto_suite,
 	fuzz_suite,
 	icmp_suite,

@@ -26,6 +26,7 @@ Suite *ao_keys_suite(void);
 Suite *syncookies_suite(void);
 Suite *timewait_suite(void);
 Suite *sockopt_suite(void);
+Suite *figures_suite(void);
 Suite *connect_suite(void);
 Suite *close_suite(void);
 Suite *receive_suite(void);

@@ -80,6 +80,23 @@ static void parse_cookie(struct script *s, const char *hex)
 	}
 }
 
+/* Of what must be absent, or wrong. */
+static bool parse_negation(struct script *s, const char *word)
+{
+	const struct {
+		const char *word;
+		bool *what;
+	} table[] = {
+	    {"no-ts", &s->no_ts},	  {"no-sack", &s->no_sack},	{"no-mss", &s->no_mss},
+	    {"no-wscale", &s->no_wscale}, {"no-sackOK", &s->no_sackok}, {"no-FO", &s->no_fo},
+	    {"no-md5", &s->no_md5},	  {"no-ao", &s->no_ao},		{"bad-ao", &s->bad_ao},
+	};
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(word, table[i].word) == 0)
+			return *table[i].what = true;
+	return false;
+}
+
 static void parse_option(struct script *s, const char *word)
 {
 	unsigned n = 0;
@@ -98,25 +115,7 @@ static void parse_option(struct script *s, const char *word)
 		s->opt.sack_permitted = true;
 	} else if (sscanf(word, "md5 %80s", s->md5_key) == 1) {
 		s->no_md5 = false;
-	} else if (strcmp(word, "no-md5") == 0) {
-		s->no_md5 = true;
-	} else if (strcmp(word, "no-ao") == 0) {
-		s->no_ao = true;
-	} else if (strcmp(word, "bad-ao") == 0) {
-		s->bad_ao = true;
-	} else if (strcmp(word, "no-ts") == 0) {
-		s->no_ts = true;
-	} else if (strcmp(word, "no-sack") == 0) {
-		s->no_sack = true;
-	} else if (strcmp(word, "no-mss") == 0) {
-		s->no_mss = true;
-	} else if (strcmp(word, "no-wscale") == 0) {
-		s->no_wscale = true;
-	} else if (strcmp(word, "no-sackOK") == 0) {
-		s->no_sackok = true;
-	} else if (strcmp(word, "no-FO") == 0) {
-		s->no_fo = true;
-	} else {
+	} else if (!parse_negation(s, word)) {
 		ck_assert_msg(!*word || strcmp(word, "nop") == 0 || strcmp(word, "eol") == 0,
 			      "unknown option '%s'", word);
 	}
@@ -559,24 +558,43 @@ static void check_ao(const struct wire *w, const struct script *s, const struct 
 	ck_assert_mem_eq(option + 2, mac, ao->mac_len);
 }
 
+static void expect(struct wire *w, const struct script *s)
+{
+	struct wire_segment got;
+	char line[LINE_MAX_BYTES];
+	ck_assert_msg(wire_next(w, &got), "nothing was sent, expected '%s'", s->line);
+	describe(line, sizeof(line), &got);
+	ck_assert_msg(same(w, s, &got), "sent '%s' (port %u to %u), expected '%s'", line, got.sport,
+		      got.dport, s->line);
+	check_md5(w, s, &got);
+	check_ao(w, s, &got);
+	for (uint32_t i = 0; i < got.len; i++)
+		ck_assert_uint_eq(got.payload[i],
+				  pattern(got.seq + (got.flags & TCP_SYN ? 1 : 0) + i));
+}
+
 void wire_out(struct wire *w, const char *fmt, ...)
 {
 	struct script s;
-	struct wire_segment got;
-	char line[LINE_MAX_BYTES];
 	va_list args;
 	va_start(args, fmt);
 	parse_script(&s, fmt, args);
 	va_end(args);
-	ck_assert_msg(wire_next(w, &got), "nothing was sent, expected '%s'", s.line);
-	describe(line, sizeof(line), &got);
-	ck_assert_msg(same(w, &s, &got), "sent '%s' (port %u to %u), expected '%s'", line,
-		      got.sport, got.dport, s.line);
-	check_md5(w, &s, &got);
-	check_ao(w, &s, &got);
-	for (uint32_t i = 0; i < got.len; i++)
-		ck_assert_uint_eq(got.payload[i],
-				  pattern(got.seq + (got.flags & TCP_SYN ? 1 : 0) + i));
+	expect(w, &s);
+}
+
+void wire_out_between(struct wire *w, uint64_t from_ms, uint64_t to_ms, const char *fmt, ...)
+{
+	struct script s;
+	va_list args;
+	va_start(args, fmt);
+	parse_script(&s, fmt, args);
+	va_end(args);
+	wire_out_none(w);
+	wire_us(w, from_ms * 1000 - 1);
+	wire_out_none(w);
+	wire_us(w, (to_ms - from_ms) * 1000 + 1);
+	expect(w, &s);
 }
 
 void wire_out_none(struct wire *w)
@@ -784,6 +802,13 @@ void wire_active_open(struct wire *w, const char *options, uint16_t win)
 	wire_state(w, TCP_ESTABLISHED);
 	wire_in(w, ". 1:1(0) ack 1 win %u", win);
 	(void)collect_events(w);
+}
+
+struct tcp_info wire_info(const struct wire *w)
+{
+	struct tcp_info info;
+	tcp_get_info(w->sk, &info);
+	return info;
 }
 
 uint64_t wire_counter(const struct wire *w, enum snmp c)

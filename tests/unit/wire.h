@@ -90,6 +90,9 @@ void wire_in_batch(struct wire *w, const char *fmt, ...) __attribute__((format(p
 void wire_flush(struct wire *w);
 /* The next segment the stack has sent must be this one. */
 void wire_out(struct wire *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* It is sent no sooner than that from now, and no later; nothing is before it. Time ends at to_ms. */
+void wire_out_between(struct wire *w, uint64_t from_ms, uint64_t to_ms, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void wire_out_none(struct wire *w);
 void wire_out_forget(struct wire *w);			/* whatever has been sent so far */
 bool wire_next(struct wire *w, struct wire_segment *s); /* false: nothing more has been sent */
@@ -126,6 +129,9 @@ void wire_connect(struct wire *w);
 
 uint64_t wire_counter(const struct wire *w, enum snmp c);
 #define wire_counts(w, c, value) ck_assert_uint_eq(wire_counter(w, c), value)
+/* A field of TCP_INFO, without its tcpi_. */
+struct tcp_info wire_info(const struct wire *w);
+#define wire_info_is(w, field, value) ck_assert_uint_eq(wire_info(w).tcpi_##field, value)
 #define wire_state(w, s) ck_assert_int_eq(tcp_state((w)->sk), s)
 
 #endif
