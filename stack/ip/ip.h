@@ -44,11 +44,12 @@ struct ip_tx {
 	uint32_t payload_len;
 	uint16_t gso_size; /* 0, or payload bytes per segment (payload_len may exceed the MTU) */
 	bool ecn_cwr;
+	uint32_t path_mtu_bytes; /* ip_output() says; 0: no route */
 };
 
 /* 0; -ENETUNREACH, -EHOSTUNREACH (neighbour failed), -EMSGSIZE (df and beyond the path MTU),
  * -ENOBUFS */
-int ip_output(struct stack *st, const struct ip_tx *tx);
+int ip_output(struct stack *st, struct ip_tx *tx);
 void ip_input(struct stack *st, struct pkt *p); /* p->data at the IP header; takes p */
 void ip_loopback_run(struct stack *st); /* delivers what was queued to ourselves (bounded) */
 

@@ -190,15 +190,17 @@ static int output_routed(struct stack *st, const struct ip_path *path, const str
 	return output_fragmented(st, path, tx);
 }
 
-int ip_output(struct stack *st, const struct ip_tx *tx)
+int ip_output(struct stack *st, struct ip_tx *tx)
 {
 	struct ip_path path;
+	tx->path_mtu_bytes = 0;
 	snmp_inc(st, IpOutRequests);
 	int err = ip_route_output(st, tx->dst.v4, tx->src.v4, &path);
 	if (err) {
 		snmp_inc(st, IpOutNoRoutes);
 		return err;
 	}
+	tx->path_mtu_bytes = path.mtu_bytes;
 	err = output_routed(st, &path, tx);
 	if (err)
 		snmp_inc(st, IpOutDiscards);

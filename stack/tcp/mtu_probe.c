@@ -39,8 +39,9 @@ void mtu_probe_init(struct tcp_sock *sk)
 uint32_t mtu_probe_limit(struct tcp_sock *sk, uint32_t pmtu_bytes)
 {
 	struct mtu_search *m = &sk->mtu;
-	if (m->high > pmtu_bytes)
-		m->high = pmtu_bytes;
+	bool path_was_bound = m->high == sk->pmtu_bytes;
+	if (m->high > pmtu_bytes || path_was_bound)
+		m->high = min_u32(current_high(sk), pmtu_bytes);
 	return m->enabled && m->low < pmtu_bytes ? m->low : pmtu_bytes;
 }
 

@@ -173,6 +173,8 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	if (flags & TCP_ACK)
 		ack_sent(sk);
 	int err = ip_output(sk->stack, &tx);
+	if (tx.path_mtu_bytes > sk->pmtu_bytes) /* RFC 1191 6.3: for the next segment */
+		tcp_sync_mss(sk, tx.path_mtu_bytes);
 	if (err && flags & TCP_CWR && !(flags & TCP_SYN))
 		ecn_queue_cwr(sk);
 	return err;

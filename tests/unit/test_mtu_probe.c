@@ -164,6 +164,24 @@ START_TEST(timestamps_are_counted)
 }
 END_TEST
 
+/* A route's MTU bounds the search, and no longer when the route has changed. */
+START_TEST(the_search_goes_on_where_the_route_has_grown)
+{
+	struct route r = {.dst = PEER_V4, .prefix_len = 32, .mtu = 1200};
+	ck_assert_int_eq(ip_route_add(w->st, &r), 0);
+	open_with(2, OPTIONS);
+	path_is(1500, true);
+	transfer(300000);
+	ck_assert_uint_eq(w->sk->mtu.high, 1200);
+	ck_assert_uint_le(path.largest + HDRS, 1200);
+	ck_assert_int_eq(ip_route_del(w->st, PEER_V4, 32, 0), 0);
+	for (int i = 0; i < 10; i++) /* a round trip or two each, a probe a round trip */
+		transfer(100000);
+	ck_assert_uint_gt(w->sk->mtu.low, 1500 - ctl()->tcp_probe_threshold);
+	ck_assert_uint_eq(path.swallowed, 0);
+}
+END_TEST
+
 /* --- failure (7.7) ----------------------------------------------------------------------------- */
 
 START_TEST(a_lost_probe_is_no_congestion)
@@ -346,6 +364,7 @@ Suite *mtu_probe_suite(void)
 	    mode_2_begins_with_the_base_mss,
 	    a_probe_is_the_middle_and_its_ack_makes_it_the_size,
 	    the_search_finds_the_whole_path,
+	    the_search_goes_on_where_the_route_has_grown,
 	    timestamps_are_counted,
 	    the_search_ends_just_below_what_fails,
 	    it_begins_again_after_probe_interval,

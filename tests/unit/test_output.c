@@ -191,6 +191,22 @@ START_TEST(a_smaller_path_mtu_makes_smaller_segments)
 }
 END_TEST
 
+/* RFC 1191 6.3: what was learnt is forgotten, and the first segment after that finds out. */
+START_TEST(a_path_mtu_that_has_grown_makes_larger_segments)
+{
+	ip_pmtu_update(sender_stack, sender_sk->c.raddr.v4, 800);
+	sender_write(MSS);
+	expect_segment(0, 760);
+	expect_segment(760, MSS - 760);
+	peer_ack(MSS);
+	sender_wait(601 * 1000000ull);
+	sender_write(760 + MSS);
+	expect_segment(MSS, 760);
+	expect_segment(MSS + 760, MSS);
+	expect_silence();
+}
+END_TEST
+
 /* RFC 2018: blocks take room in a segment that is full. */
 START_TEST(sack_blocks_make_data_segments_smaller)
 {
@@ -660,6 +676,7 @@ Suite *output_suite(void)
 	tcase_add_test(plain, a_push_is_repeated_with_its_segment);
 	tcase_add_test(plain, a_bare_fin_does_not_push);
 	tcase_add_test(plain, a_smaller_path_mtu_makes_smaller_segments);
+	tcase_add_test(plain, a_path_mtu_that_has_grown_makes_larger_segments);
 	tcase_add_test(plain, sack_blocks_make_data_segments_smaller);
 	tcase_add_test(plain, the_initial_window_is_ten_segments_and_doubles);
 	tcase_add_test(plain, an_old_segment_does_not_set_the_window);
