@@ -92,6 +92,8 @@ $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
 $(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
+$(BUILD)/bench-memory: $(call obj,exe,tests/bench/memory.c) $(BUILD)/libxtcpstack.a
+	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/bench-relay: $(call obj,exe,tests/bench/relay.c daemon/impair_words.c daemon/parse.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 
@@ -124,7 +126,7 @@ e2e: all
 	tests/e2e/run
 programs:
 	tests/e2e/programs/run
-bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack
+bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack $(BUILD)/bench-memory
 	tests/bench/run
 bench-impaired: all $(BUILD)/bench-relay
 	tests/bench/impaired

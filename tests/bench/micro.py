@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs build/bench-stack, which measures the stack alone (stack.c)."""
+"""Runs build/bench-stack and build/bench-memory, which measure the stack alone (stack.c, memory.c)."""
 
 import json
 import os
@@ -9,5 +9,8 @@ from places import BUILD
 
 
 def run():
-    out = subprocess.run([os.path.join(BUILD, "bench-stack")], text=True, check=True, stdout=subprocess.PIPE)
-    return [json.loads(line) for line in out.stdout.splitlines()]
+    rows = []
+    for program in ("bench-stack", "bench-memory"):
+        out = subprocess.run([os.path.join(BUILD, program)], text=True, check=True, stdout=subprocess.PIPE)
+        rows += [json.loads(line) for line in out.stdout.splitlines()]
+    return rows

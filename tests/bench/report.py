@@ -20,6 +20,12 @@ FLOORS = {
     ("bulk to the server", "gbit_s", "both", "loopback"): (1.2, 2.0),
     ("half round trip, 14 bytes", "p50_us", "both", "loopback"): (0.9, 0.6),
 }
+# Bytes, not ratios: (work, figure, place) or a row of micro.py -> floor, target
+MEMORY_FLOORS = {
+    ("10000 idle connections", "xtcpd_bytes_per_connection", "server"): (2048, 1024),
+    "memory of the stack per SYN in the SYN queue": (256, 128),
+    "memory of the stack per TIME_WAIT": (256, 128),
+}
 
 
 def values(rounds, work, place, figure):
@@ -63,16 +69,35 @@ def tables(rows, rounds, micro_rows):
                 print(f"{name + ': ' + COMPARED[figure][0]:58}" + "".join(
                     f"{spread(ratios(rounds, name, figure, place, 'veth')):>24}"
                     for place in ("server", "client", "both")))
-    print(f"\n{'against its floor':58}{'ratio':>24}{'floor':>8}{'target':>8}")
-    for (name, figure, place, beside), (floor, target) in FLOORS.items():
-        found = ratios(rounds, name, figure, place, beside)
-        if found:
-            middle = statistics.median(found)
-            ok = middle <= floor if COMPARED[figure][1] else middle >= floor
-            what = f"{name}: {COMPARED[figure][0]}, {place} / {beside}"
-            print(f"{what:58}{spread(found):>24}{floor:8}{target:8}  {'' if ok else 'BELOW ITS FLOOR'}")
+    floors(rounds, micro_rows)
+    print()
     for row in micro_rows:
-        print(f"{row['what']:58}" + "".join(f"{n:>9}: {v:7.1f}" for n, v in row["at"].items()) + f" {row['unit']}")
+        print(f"{row['what']:58}" + "".join(f"{n:>9}: {v:7.1f}" for n, v in row["at"].items()) + f" {row['unit']}"
+              + (f"  most / least {max(row['at'].values()) / min(row['at'].values()):.2f}" if len(row["at"]) > 1 else ""))
+
+
+def floors(rounds, micro_rows):
+    """The figures that have one; those that were not measured in this run are left out."""
+    print(f"\n{'against its floor':58}{'ratio':>24}{'floor':>8}{'target':>8}")
+
+    def line(what, found, limits, less_is_better, form="{:.2f}"):
+        if not found:
+            return
+        floor, target = limits
+        middle = statistics.median(found)
+        ok = middle <= floor if less_is_better else middle >= floor
+        print(f"{what:58}{spread(found, form):>24}{floor:8}{target:8}  {'' if ok else 'BELOW ITS FLOOR'}")
+
+    for (name, figure, place, beside), limits in FLOORS.items():
+        line(f"{name}: {COMPARED[figure][0]}, {place} / {beside}", ratios(rounds, name, figure, place, beside),
+             limits, COMPARED[figure][1])
+    single = {row["what"]: list(row["at"].values()) for row in micro_rows}
+    for what, limits in MEMORY_FLOORS.items():
+        if isinstance(what, tuple):
+            name, figure, place = what
+            line(f"{name}: xtcpd's bytes for each", values(rounds, name, place, figure), limits, True, "{:.0f}")
+        else:
+            line(f"{what}, bytes", single.get(what), limits, True, "{:.0f}")
 
 
 def plots(rows, rounds, micro_rows, out):
@@ -91,6 +116,7 @@ def plots(rows, rounds, micro_rows, out):
         gnuplot(out, figure, f"set ylabel '{unit}'\nset style data histogram\nset style fill solid 0.8\n"
                 "set xtics rotate by -30\nset yrange [0:*]\n"
                 f"plot for [i=2:{len(places) + 1}] '{figure}.dat' using i:xtic(1) title columnheader(i)\n")
+    micro_rows = [row for row in micro_rows if len(row["at"]) > 1]
     if micro_rows:
         counts = list(micro_rows[0]["at"])
         with open(os.path.join(out, "stack.dat"), "w") as f:
