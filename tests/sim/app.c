@@ -247,11 +247,18 @@ void app_event(struct sim *sim, struct host *h, struct tcp_sock *sk, unsigned ev
 	}
 }
 
-/* Its program, whose reset may be lost, or its orphaned connection, which nobody hears of: that takes
- * a path that is bad for long, or a clock that says it was. */
+/*
+ * Did this side end without the other's hearing of it? Its program did (and its reset may be lost);
+ * or its orphaned connection, of which no program is told: by its timers (RFC 1122 4.2.3.5; an
+ * orphan whose RTO has reached its maximum is not tried again), or by the reset that answers data
+ * which overtook the ACK of a SYN cookie.
+ */
 static bool gave_up(const struct sim *sim, const struct app *a)
 {
-	return a->err || a->aborted || a->closed_early || sim->harsh || sim->jump_us > 0;
+	const struct host *h = &sim->host[a->is_server];
+	return a->err || a->aborted || a->closed_early ||
+	       stack_mib(h->stack)->counter[TcpExtTCPAbortOnTimeout] > 0 ||
+	       stack_mib(sim->host[1].stack)->counter[TcpExtSyncookiesFailed] > 0;
 }
 
 bool app_end_half_open(struct sim *sim)
