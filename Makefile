@@ -8,6 +8,7 @@
 #   make sim SEEDS=n   a simulated network, n seeds, sanitized
 #   make mutations  rules of TCP broken one at a time: the simulator must see each
 #   make programs   real programs from Debian (installed if missing), and docs/COMPATIBILITY.md of it
+#   make downloads  100 MiB through a bad network, ten seeds, each way, every byte checked
 #   make packetdrill   what packetdrill needs to run its scripts against xtcpd
 #   make bench      measurements (bench-impaired: on a bad network)                  make install PREFIX=/usr DESTDIR=
 #
@@ -44,7 +45,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
-.PHONY: all demo check unit asan sim mutations parity e2e packetdrill programs lint format bench bench-impaired install uninstall clean deps
+.PHONY: all demo check unit asan sim mutations parity e2e packetdrill programs downloads lint format bench bench-impaired install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -126,6 +127,8 @@ e2e: all
 	tests/e2e/run
 programs:
 	tests/e2e/programs/run
+downloads: deps
+	tests/downloads/run
 bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack $(BUILD)/bench-memory
 	tests/bench/run
 bench-impaired: all $(BUILD)/bench-relay

@@ -3,7 +3,7 @@
  * The small programs the end-to-end scenarios need and no Debian package has. They know nothing of
  * xtcp: each runs over the kernel's TCP and over the private stack as it is.
  *
- *	generate BYTES			a stream that is the same every time, to stdout
+ *	generate BYTES [SEED]		a stream that is the same every time, to stdout
  *	accept ADDRESS PORT COUNT	accepts and closes so many connections
  *	connect ADDRESS PORT COUNT	one after another, each until the server has closed it
  *	echo ADDRESS PORT		an epoll server: sends back what comes, until it is ended
@@ -67,7 +67,8 @@ static void write_all(int fd, const void *data, size_t len)
 static int generate(char **argv)
 {
 	static uint64_t block[8192];
-	uint64_t x = 0x9e3779b97f4a7c15u;
+	uint64_t seed = argv[3] ? strtoull(argv[3], NULL, 10) : 0;
+	uint64_t x = 0x9e3779b97f4a7c15u * (seed + 1);
 	unsigned long long left = strtoull(argv[2], NULL, 10);
 
 	while (left > 0) {
@@ -241,8 +242,8 @@ static const struct command {
 	int argc;
 	int (*run)(char **argv);
 } commands[] = {
-    {"generate", 3, generate}, {"accept", 5, accept_loop}, {"connect", 5, connect_loop},
-    {"echo", 4, echo},	       {"hold", 5, hold},
+    {"generate", 3, generate},	  {"generate", 4, generate}, {"accept", 5, accept_loop},
+    {"connect", 5, connect_loop}, {"echo", 4, echo},	     {"hold", 5, hold},
 };
 
 int main(int argc, char **argv)

@@ -67,6 +67,7 @@ static const struct scenario {
     {"md5", 60},
     {"ao", 60},
     {"bad_network", 180},
+    {"download", 60},
     {"fastopen", 60},
     {"capture", 120},
     {"programs/curl", 60},

@@ -507,23 +507,36 @@ static void leave(size_t payload, uint16_t gso_size)
 	ck_assert(link_transmit(d, &f));
 }
 
-/* The next packet on the wire: complete, its checksum right. The length of its payload. */
-static size_t packet_on_wire(uint32_t *seq)
+/* The next packet on the wire, of which nothing is left to its receiver's link; the length of its
+ * TCP segment. */
+static size_t take_packet(uint8_t *frame, size_t room)
 {
 	struct virtio_net_hdr header;
-	struct ip_addr from = ip_v4(HOST_V4), to = ip_v4(PEER_V4);
-	uint8_t frame[8192];
-	struct iovec iov[2] = {{&header, sizeof(header)}, {frame, sizeof(frame)}};
+	struct iovec iov[2] = {{&header, sizeof(header)}, {frame, room}};
 
 	ssize_t n = readv(wire, iov, 2);
 	ck_assert_int_ge((int)n, (int)sizeof(header) + HDR_BYTES);
-	size_t l4_len = (size_t)n - sizeof(header) - 34;
 	ck_assert_uint_eq(header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
 	ck_assert_uint_eq(header.flags, 0);
-	ck_assert_uint_eq(csum_finish(csum_partial(frame + 34, l4_len,
-						   csum_pseudo(&from, &to, 6, (uint32_t)l4_len))),
-			  0);
-	ck_assert_uint_eq(csum_finish(csum_partial(frame + 14, 20, 0)), 0);
+	return (size_t)n - sizeof(header) - 34;
+}
+
+static bool checksums_right(const uint8_t *frame, size_t l4_len)
+{
+	struct ip_addr from = ip_v4(HOST_V4), to = ip_v4(PEER_V4);
+	uint32_t pseudo = csum_pseudo(&from, &to, 6, (uint32_t)l4_len);
+
+	return csum_finish(csum_partial(frame + 34, l4_len, pseudo)) == 0 &&
+	       csum_finish(csum_partial(frame + 14, 20, 0)) == 0;
+}
+
+/* The next packet on the wire, its checksums right. The length of its payload. */
+static size_t packet_on_wire(uint32_t *seq)
+{
+	uint8_t frame[8192];
+	size_t l4_len = take_packet(frame, sizeof(frame));
+
+	ck_assert(checksums_right(frame, l4_len));
 	struct reader r = reader_of(frame + 38, 4);
 	*seq = read_be32(&r);
 	return l4_len - 20;
@@ -541,6 +554,29 @@ START_TEST(what_leaves_is_cut_and_checksummed)
 	}
 	ck_assert_uint_eq(stats(IMPAIR_OUT)->passed, 6);
 	ck_assert_uint_eq(stats(IMPAIR_IN)->passed, 0);
+}
+END_TEST
+
+/* The checksum is made before the bit is turned, so whoever receives it can tell. */
+START_TEST(what_leaves_corrupted_has_a_wrong_checksum)
+{
+	uint8_t whole[8192], frame[8192];
+	int wrong = 0, ethernet = 0;
+
+	make_segment(whole, false, 1000);
+	impair(IMPAIR_OUT, "corrupt=100% seed=2");
+	for (int i = 0; i < 100; i++) {
+		leave(1000, 0);
+		size_t l4_len = take_packet(frame, sizeof(frame));
+		ck_assert_uint_eq(l4_len, 1020);
+		if (memcmp(frame, whole, 14) != 0)
+			ethernet++;
+		else if (!checksums_right(frame, l4_len))
+			wrong++;
+	}
+	ck_assert_uint_eq(stats(IMPAIR_OUT)->corrupted, 100);
+	ck_assert_int_eq(wrong + ethernet, 100);
+	ck_assert_int_gt(wrong, 90);
 }
 END_TEST
 
@@ -626,6 +662,7 @@ Suite *impair_suite(void)
 	tcase_add_test(through, delayed_packets_come_when_their_time_has);
 	tcase_add_test(through, off_lets_what_is_in_flight_arrive);
 	tcase_add_test(through, what_leaves_is_cut_and_checksummed);
+	tcase_add_test(through, what_leaves_corrupted_has_a_wrong_checksum);
 	tcase_add_test(through, what_waits_to_leave_leaves_before_the_end);
 	tcase_add_loop_test(through, a_segment_that_cannot_be_cut_is_refused, 0, 7);
 	suite_add_tcase(s, through);
