@@ -39,7 +39,7 @@ static const char *const counter_names[DAEMON_COUNTER_MAX] = {
     NAME(XtcpdAcceptsPushed),	NAME(XtcpdDirect),	     NAME(XtcpdAcceptsUntaken),
     NAME(XtcpdAcceptsHeld),	NAME(XtcpdLinkReads),	     NAME(XtcpdLinkNoBuffer),
     NAME(XtcpdLinkBadFrame),	NAME(XtcpdLinkWriteErrors),  NAME(XtcpdWakeups),
-    NAME(XtcpdControlRequests), NAME(XtcpdControlErrors),
+    NAME(XtcpdControlRequests), NAME(XtcpdControlErrors),    NAME(XtcpdMemoryTrims),
 #undef NAME
 };
 
@@ -199,10 +199,13 @@ static void fit_limits(struct config *c)
 	c->max_per_user = (uint32_t)most;
 }
 
+static void trim_due(struct timer *t, void *ctx);
+
 static int start_memory(struct daemon *d)
 {
 	int err = loop_init(&d->loop);
 
+	timer_init(&d->trim, trim_due);
 	processes_init(&d->processes);
 	if (!err)
 		err = sockets_init(d);
@@ -262,13 +265,18 @@ static uint64_t activity(const struct daemon *d)
 	       d->counter[XtcpdSocketsClosed] + d->counter[XtcpdRpcRequests];
 }
 
-static void trim_due(struct timer *t, void *ctx);
-
 static void arm_trim(struct daemon *d)
 {
 	d->trim_mark = activity(d);
-	timer_init(&d->trim, trim_due);
 	timer_set(&d->loop.wheel, &d->trim, d->loop.now_us + TRIM_AFTER_US);
+}
+
+static void give_memory_back(struct daemon *d)
+{
+	stack_trim(d->stack);
+	slab_trim(&d->sockets.slab);
+	malloc_trim(0);
+	daemon_count(d, XtcpdMemoryTrims);
 }
 
 /* What many connections at once have left behind between those that stay. */
@@ -280,7 +288,7 @@ static void trim_due(struct timer *t, void *ctx)
 	if (d->trim_mark != activity(d))
 		arm_trim(d);
 	else
-		malloc_trim(0);
+		give_memory_back(d);
 }
 
 static uint64_t next_deadline(const struct daemon *d)

@@ -48,6 +48,7 @@ enum daemon_counter {
 	XtcpdWakeups,
 	XtcpdControlRequests,
 	XtcpdControlErrors,
+	XtcpdMemoryTrims, /* quiet seconds after which free memory was given back */
 	DAEMON_COUNTER_MAX
 };
 const char *daemon_counter_name(enum daemon_counter c); /* "XtcpdRpcBad" */

@@ -115,7 +115,7 @@ static void prepare_end(int fd)
 
 static struct xsocket *xsocket_alloc(struct daemon *d, uint64_t cookie, const struct ucred *cred)
 {
-	struct xsocket *xs = calloc(1, sizeof(*xs));
+	struct xsocket *xs = slab_alloc(&d->sockets.slab);
 
 	if (!xs)
 		return NULL;
@@ -167,7 +167,7 @@ struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
 fail:
 	if (made)
 		tcp_abort(made);
-	free(xs);
+	slab_free(&d->sockets.slab, xs);
 	sockets_user_put(user);
 	return NULL;
 }

@@ -25,6 +25,7 @@ int sockets_init(struct daemon *d)
 {
 	struct sockets *s = &d->sockets;
 
+	slab_init(&s->slab, sizeof(struct xsocket), SLAB_CHUNK_BYTES);
 	list_init(&s->work);
 	list_init(&s->ended);
 	list_init(&s->lingers);
@@ -78,7 +79,7 @@ void sockets_reap(struct daemon *d)
 	list_for_each_safe (pos, &d->sockets.ended) {
 		struct xsocket *xs = container_of(pos, struct xsocket, hash_node);
 		list_del(&xs->hash_node);
-		free(xs);
+		slab_free(&d->sockets.slab, xs);
 	}
 }
 
@@ -122,6 +123,7 @@ void sockets_destroy(struct daemon *d)
 			close(d->sockets.spare[i]);
 	free(d->sockets.bucket);
 	d->sockets.bucket = NULL;
+	slab_destroy(&d->sockets.slab);
 }
 
 static struct user_account *find_user(const struct daemon *d, uint32_t uid)

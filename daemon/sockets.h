@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "stack/base/list.h"
+#include "stack/base/slab.h"
 #include "stack/base/timer.h"
 
 struct daemon;
@@ -26,6 +27,7 @@ struct user_account {
 };
 
 struct sockets {
+	struct slab slab;    /* struct xsocket */
 	struct list *bucket; /* xsocket.hash_node by cookie */
 	uint32_t count;
 	struct list work;    /* xsocket.work_node: something to do in this turn */

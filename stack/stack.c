@@ -159,6 +159,12 @@ void stack_flush(struct stack *st)
 	}
 }
 
+void stack_trim(struct stack *st)
+{
+	pkt_pool_trim(&st->pkts);
+	tcp_layer_trim(st);
+}
+
 uint64_t stack_next_timer_us(const struct stack *st)
 {
 	return list_empty(&st->ip.loopback) ? timer_next_us(&st->wheel) : st->now_us;

@@ -184,6 +184,7 @@ uint64_t stack_now_us(const struct stack *st);
 void stack_input(struct stack *st, struct pkt *frame);
 void stack_advance(struct stack *st, uint64_t now_us);
 void stack_flush(struct stack *st);
+void stack_trim(struct stack *st); /* gives back the memory it keeps warm: for a quiet moment */
 uint64_t stack_next_timer_us(const struct stack *st); /* TIMER_NEVER when none */
 
 /* Events of one socket since it was last reported (enum tcp_event in tcp/tcp.h); NULL: no more. */

@@ -29,11 +29,16 @@ static void free_all(struct list *l)
 	}
 }
 
-void pkt_pool_destroy(struct pkt_pool *pool)
+void pkt_pool_trim(struct pkt_pool *pool)
 {
 	free_all(&pool->free_small);
 	free_all(&pool->free_large);
 	pool->free_small_count = pool->free_large_count = 0;
+}
+
+void pkt_pool_destroy(struct pkt_pool *pool)
+{
+	pkt_pool_trim(pool);
 }
 
 static struct pkt *take_warm(struct list *free_list, unsigned *count)

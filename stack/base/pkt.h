@@ -49,7 +49,8 @@ struct pkt {
 };
 
 void pkt_pool_init(struct pkt_pool *pool, size_t limit_bytes);
-void pkt_pool_destroy(struct pkt_pool *pool); /* frees the free lists; used_bytes must be 0 */
+void pkt_pool_trim(struct pkt_pool *pool);    /* frees what is kept warm */
+void pkt_pool_destroy(struct pkt_pool *pool); /* used_bytes must be 0 */
 
 /* A pkt with at least `cap` bytes of buffer, data at buf, len 0. NULL beyond the limit. */
 struct pkt *pkt_alloc(struct pkt_pool *pool, size_t cap);

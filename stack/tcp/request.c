@@ -14,7 +14,6 @@
  * the SYN-ACK sent once more at the end of that time is acknowledged.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "stack/tcp/fastopen.h"
 #include "stack/tcp/tcp_passive.h"
@@ -127,14 +126,14 @@ struct request_sock *request_add(const struct request_sock *init)
 {
 	struct listen_queue *lq = init->listener->lq;
 	struct stack *st = init->listener->stack;
-	struct request_sock *req = malloc(sizeof(*req));
+	struct request_sock *req = slab_alloc(&st->tcp.request_slab);
 	if (!req)
 		return NULL;
 	*req = *init;
 	list_init(&req->node);
 	timer_init(&req->timer, synack_timeout);
 	if (ehash_insert(st, &req->c) != 0) {
-		free(req);
+		slab_free(&st->tcp.request_slab, req);
 		return NULL;
 	}
 	list_add_tail(&lq->syn_queue, &req->node);
@@ -157,7 +156,7 @@ void request_free(struct request_sock *req)
 	if (req->num_timeout == 0)
 		lq->young--;
 	st->tcp.request_socks--;
-	free(req);
+	slab_free(&st->tcp.request_slab, req);
 }
 
 /* --- the SYN-ACK ----------------------------------------------------------------------------- */

@@ -86,7 +86,7 @@ void tx_seg_free(struct stack *st, struct tx_seg *seg)
 		free(seg);
 }
 
-void sndbuf_pool_destroy(struct stack *st)
+void sndbuf_pool_trim(struct stack *st)
 {
 	struct tcp_layer *tcp = &st->tcp;
 	struct list *node;

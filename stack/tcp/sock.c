@@ -60,14 +60,14 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, uint32_t uid, int *err)
 		*err = -ENFILE;
 		return NULL;
 	}
-	struct tcp_sock *sk = calloc(1, sizeof(*sk));
+	struct tcp_sock *sk = slab_alloc(&tcp->sock_slab);
 	if (!sk) {
 		*err = -ENOMEM;
 		return NULL;
 	}
 	sk->stack = st;
 	if (!tcp_owner_join(sk, uid)) {
-		free(sk);
+		slab_free(&tcp->sock_slab, sk);
 		*err = -ENOMEM;
 		return NULL;
 	}
@@ -111,7 +111,7 @@ void tcp_sock_free(struct tcp_sock *sk)
 	free(sk->fastopen_keys);
 	free(sk->lq);
 	tcp_owner_leave(sk);
-	free(sk);
+	slab_free(&tcp->sock_slab, sk);
 }
 
 struct tcp_sock *tcp_socket(struct stack *st, void *user, uint32_t uid, int *err)

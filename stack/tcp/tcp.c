@@ -34,6 +34,9 @@ int tcp_layer_init(struct stack *st)
 	list_init(&tcp->free_blocks_small);
 	list_init(&tcp->free_blocks_large);
 	list_init(&tcp->free_tx_segs);
+	slab_init(&tcp->sock_slab, sizeof(struct tcp_sock), SLAB_CHUNK_BYTES);
+	slab_init(&tcp->request_slab, sizeof(struct request_sock), SLAB_CHUNK_BYTES);
+	slab_init(&tcp->timewait_slab, sizeof(struct timewait_sock), SLAB_CHUNK_BYTES);
 	fastopen_layer_init(st);
 	list_init(&tcp->owners);
 	tcp->ehash_key = random_key(&st->random);
@@ -73,12 +76,20 @@ static void free_sockets(struct tcp_layer *tcp)
 			timewait_free((struct timewait_sock *)tcp->ehash[i]);
 }
 
+void tcp_layer_trim(struct stack *st)
+{
+	sndbuf_pool_trim(st);
+	slab_trim(&st->tcp.sock_slab);
+	slab_trim(&st->tcp.request_slab);
+	slab_trim(&st->tcp.timewait_slab);
+}
+
 void tcp_layer_destroy(struct stack *st)
 {
 	struct tcp_layer *tcp = &st->tcp;
 	if (tcp->ehash)
 		free_sockets(tcp);
-	sndbuf_pool_destroy(st);
+	tcp_layer_trim(st);
 	fastopen_layer_destroy(st);
 	digest_free(tcp->digest);
 	free(tcp->ehash);

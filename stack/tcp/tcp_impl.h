@@ -9,6 +9,7 @@
 
 #include "stack/base/list.h"
 #include "stack/base/siphash.h"
+#include "stack/base/slab.h"
 #include "stack/base/snmp.h"
 #include "stack/base/timer.h"
 #include "stack/ip/ip.h"
@@ -450,6 +451,7 @@ struct tcp_layer {
 	struct list *lhash;	 /* listeners by port */
 	uint32_t lhash_size;
 	struct list all, events, flush;
+	struct slab sock_slab, request_slab, timewait_slab;
 	uint32_t sockets, orphans, timewait, request_socks, listeners;
 	size_t rcvbuf_bytes, sndbuf_bytes;
 	struct list owners;
@@ -482,6 +484,7 @@ bool tcp_owner_may_have_one(const struct tcp_sock *sk); /* ... but the first of 
 /* tcp.c: life cycle of the layer */
 int tcp_layer_init(struct stack *st);
 void tcp_layer_destroy(struct stack *st);
+void tcp_layer_trim(struct stack *st);
 void tcp_flush(struct stack *st); /* sends for every socket on the flush list */
 
 /* segment.c: the wire format. parse false: malformed, *why says how (true with DROP_TCP_OPTIONS:
@@ -680,8 +683,8 @@ void tcp_send_probe(struct tcp_sock *sk); /* keepalive or zero-window */
 /* sndbuf.c */
 void sndbuf_ack(struct tcp_sock *sk, uint32_t bytes);
 int sndbuf_iov(struct tcp_sock *sk, uint32_t seq, uint32_t len, struct iovec *iov, int max);
-void sndbuf_purge(struct tcp_sock *sk);	    /* snd_blocks and rtx_queue */
-void sndbuf_pool_destroy(struct stack *st); /* the warm free lists; tcp_layer_destroy() calls it */
+void sndbuf_purge(struct tcp_sock *sk);	 /* snd_blocks and rtx_queue */
+void sndbuf_pool_trim(struct stack *st); /* empties the warm free lists */
 
 /* ecn.c */
 enum { IP_ECN_NOT_ECT, IP_ECN_ECT1, IP_ECN_ECT0, IP_ECN_CE, IP_ECN_MASK = 3 }; /* RFC 3168 5 */

@@ -11,7 +11,6 @@
  *     own sequence numbers then begin beyond those of the old connection.
  *   - Their number is bounded by tcp_max_tw_buckets; beyond it a connection ends without.
  */
-#include <stdlib.h>
 
 #include "stack/tcp/tcp_passive.h"
 #include "stack/tcp/tcp_trace.h"
@@ -39,7 +38,7 @@ static struct timewait_sock *timewait_alloc(struct stack *st)
 {
 	struct timewait_sock *tw = NULL;
 	if (st->tcp.timewait < st->sysctl.tcp_max_tw_buckets)
-		tw = calloc(1, sizeof(*tw));
+		tw = slab_alloc(&st->tcp.timewait_slab);
 	if (!tw) {
 		snmp_inc(st, TcpExtTCPTimeWaitOverflow);
 		return NULL;
@@ -106,7 +105,7 @@ void timewait_free(struct timewait_sock *tw)
 	bind_timewait_release(tw);
 	tcp_auth_free(tw->auth);
 	st->tcp.timewait--;
-	free(tw);
+	slab_free(&st->tcp.timewait_slab, tw);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */

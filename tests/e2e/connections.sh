@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A thousand connections at once, each with its own data, from the kernel to an epoll server on the
-# stack; then as many made by a program on the stack to a server on the kernel's side.
+# stack; then as many made by a program on the stack to a server on the kernel's side. The memory they took goes
+# back to the system when all is quiet.
 . "$(dirname "$0")/lib.sh"
 
 count=1000
@@ -31,3 +32,8 @@ hold "kernel to stack" peer "$stack"
 start_peer echo_kernel "$helper" echo "$kernel" 7
 wait_kernel_port 7
 hold "stack to kernel" run "$kernel"
+trimmed()
+{
+	[ "$(nstat XtcpdMemoryTrims)" -gt 0 ]
+}
+until_true 20 "memory is given back" trimmed

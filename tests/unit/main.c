@@ -41,7 +41,7 @@ static Suite *(*const suites[])(void) = {
 	receive_suite,
 	recovery_suite,
 	route_suite,
-	rules_suite, processes_suite, owners_suite,
+	rules_suite, processes_suite, owners_suite, slab_suite,
 	segment_suite,
 	sockets_suite,
 	sockopt_suite,

@@ -46,6 +46,7 @@ Suite *mtu_probe_suite(void);
 Suite *fastopen_client_suite(void);
 Suite *sysctl_suite(void);
 Suite *rules_suite(void);
+Suite *slab_suite(void);
 Suite *processes_suite(void);
 Suite *owners_suite(void);
 Suite *tunables_suite(void);
