@@ -236,6 +236,7 @@ int daemon_start(struct daemon *d)
 	if (watch_signals(d) < 0 || link_start(d) < 0)
 		return -1;
 	start_impairment(d);
+	loop_be_patient();
 	d->started_us = d->loop.now_us;
 	announce(d);
 	return 0;

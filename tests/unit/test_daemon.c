@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,24 @@ END_TEST
 
 /* --- listening files */
 
+START_TEST(the_loop_waits_for_its_core)
+{
+	const struct sched_param none = {0};
+	ck_assert_int_eq(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+	loop_be_patient();
+	ck_assert_int_eq(sched_getscheduler(0), SCHED_BATCH);
+}
+END_TEST
+
+START_TEST(a_policy_that_somebody_chose_stays)
+{
+	const struct sched_param none = {0};
+	ck_assert_int_eq(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+	loop_be_patient();
+	ck_assert_int_eq(sched_getscheduler(0), SCHED_IDLE);
+}
+END_TEST
+
 START_TEST(a_dead_daemons_file_is_replaced_and_a_live_ones_is_not)
 {
 	char dir[] = "/tmp/xtcp-test-listen.XXXXXX", path[64];
@@ -336,6 +355,8 @@ Suite *daemon_suite(void)
 	t = tcase_create("loop and listeners");
 	tcase_add_test(t, a_source_removed_by_another_is_not_called);
 	tcase_add_test(t, the_loop_wakes_at_its_deadline);
+	tcase_add_test(t, the_loop_waits_for_its_core);
+	tcase_add_test(t, a_policy_that_somebody_chose_stays);
 	tcase_add_test(t, a_dead_daemons_file_is_replaced_and_a_live_ones_is_not);
 	suite_add_tcase(s, t);
 	return s;
