@@ -91,9 +91,9 @@ $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
-$(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c) $(BUILD)/libxtcpstack.a
+$(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c tests/bench/self.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
-$(BUILD)/bench-memory: $(call obj,exe,tests/bench/memory.c) $(BUILD)/libxtcpstack.a
+$(BUILD)/bench-memory: $(call obj,exe,tests/bench/memory.c tests/bench/self.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/bench-relay: $(call obj,exe,tests/bench/relay.c daemon/impair_words.c daemon/parse.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
