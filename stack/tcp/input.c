@@ -332,12 +332,12 @@ static void rcv_accepted(struct tcp_sock *sk, struct tcp_segment *seg)
 		tcp_reset_reply(sk->stack, seg, &sk->c);
 		return;
 	}
-	replace_ts_recent(sk, seg);
 	sk->more_holds = false;
 	if (!tcp_ack(sk, seg)) {
 		drop(sk, DROP_TCP_INVALID_ACK_SEQUENCE);
 		return;
 	}
+	replace_ts_recent(sk, seg); /* RFC 7323 5.3 R3: only of what is acceptable */
 	if (sk->snd_una != una)
 		confirm_path(sk);
 	if (!advance_state(sk, seg))

@@ -492,6 +492,8 @@ static void queue_out_of_order(struct tcp_sock *sk, struct pkt *p)
 		return;
 	}
 	snmp_inc(sk->stack, TcpExtTCPOFOQueue);
+	if (p->len > 0)
+		tcp_measure_rcv_mss(sk, p);
 	tcp_enter_quickack(sk, TCP_QUICK_ACKS_MAX);
 	(void)ooo_add(sk, p);
 	sack_add(sk, seq, end);

@@ -132,7 +132,7 @@ void tcp_ack_decide(struct tcp_sock *sk)
 
 /* The peer's segment size, for the rules above: the largest seen, or a smaller one that comes twice
  * in a row without PSH being the reason (Linux's tcp_measure_rcv_mss()). */
-static void measure_rcv_mss(struct tcp_sock *sk, const struct pkt *p)
+void tcp_measure_rcv_mss(struct tcp_sock *sk, const struct pkt *p)
 {
 	uint32_t len = p->gso_size && p->len > p->gso_size ? p->gso_size : p->len;
 	if (len >= sk->rcv_mss) {
@@ -263,7 +263,7 @@ void tcp_data_arrives(struct tcp_sock *sk, const struct pkt *p, const struct tcp
 		return;
 	if (!sk->ack_delayed)
 		sk->rcv_pushed = false;
-	measure_rcv_mss(sk, p);
+	tcp_measure_rcv_mss(sk, p);
 	if (sk->tstamp_ok && opt->has_ts && opt->tsecr)
 		rcv_rtt_from_timestamp(sk, p, opt->tsecr);
 	else if (!sk->tstamp_ok)

@@ -39,6 +39,8 @@ void tcp_ack_at_flush(struct tcp_sock *sk);
 void tcp_ack_decide(struct tcp_sock *sk);
 /* What p, the next in order, tells of the peer; before it is queued. */
 void tcp_data_arrives(struct tcp_sock *sk, const struct pkt *p, const struct tcp_options *opt);
+/* ... of the size of its segments alone, in order or not. */
+void tcp_measure_rcv_mss(struct tcp_sock *sk, const struct pkt *p);
 /* The program has read: the buffer may grow, and the peer may have to hear of the room. */
 void tcp_data_consumed(struct tcp_sock *sk);
 

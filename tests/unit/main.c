@@ -36,6 +36,7 @@ static Suite *(*const suites[])(void) = {
 	neigh_suite,
 	output_suite,
 	pacing_suite,
+	paws_suite,
 	rate_suite,
 	reassembly_suite,
 	receive_suite,
@@ -50,6 +51,8 @@ static Suite *(*const suites[])(void) = {
 	timers_suite,
 	timewait_suite,
 	trace_suite,
+	urgent_suite,
+	window_suite,
 	tunables_suite, capture_suite,
 };
 /* clang-format on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Receiving: order, overlaps, SACK and D-SACK, windows, delayed ACKs, PAWS, urgent data, memory,
- * and what ICMP says of an established connection. */
+/* Receiving: order, overlaps, SACK and D-SACK (RFC 2018, 2883), delayed ACKs (RFC 5681 4.2), and what
+ * ICMP says of an established connection (RFC 5927). */
 #include <errno.h>
 
 #include "tests/unit/suites.h"
@@ -30,29 +30,11 @@ static void teardown(void)
 static void spend_quick_acks(void)
 {
 	while (w->sk->quick_acks > 0 || w->sk->ato_us == 0) {
-		uint32_t seq = w->sk->rcv_nxt - w->at->peer_iss;
-		wire_in(w, ". %u:%u(1) ack 1 win 500", seq, seq + 1);
+		wire_data_in(w, 1);
 		wire_read(w, 1);
 	}
 	wire_ms(w, 100); /* less than an RTO: a longer pause would bring them back */
 	wire_out_forget(w);
-}
-
-static uint32_t next_seq(void)
-{
-	return w->sk->rcv_nxt - w->at->peer_iss;
-}
-
-/* `len` bytes that come next. */
-static void data_in(uint32_t len)
-{
-	uint32_t seq = next_seq();
-	wire_in(w, ". %u:%u(%u) ack 1 win 500", seq, seq + len, len);
-}
-
-static uint32_t right_edge(void)
-{
-	return w->sk->rcv_nxt + tcp_receive_window(w->sk) - w->at->peer_iss;
 }
 
 /* --- in order --------------------------------------------------------------------------------- */
@@ -73,7 +55,7 @@ END_TEST
 START_TEST(small_segments_share_a_buffer)
 {
 	for (uint32_t i = 0; i < 100; i++)
-		data_in(10);
+		wire_data_in(w, 10);
 	ck_assert_uint_eq(wire_unread(w), 1000);
 	ck_assert_uint_le(w->sk->rcvq_truesize, 3 * (PKT_SMALL_BYTES + 200));
 	wire_counts(w, TcpExtTCPRcvCoalesce, 99);
@@ -86,7 +68,7 @@ END_TEST
 START_TEST(compaction_leaves_the_bytes_alone)
 {
 	for (uint32_t i = 0; i < 50; i++) {
-		data_in(i % 7 == 0 ? 1400 : 30);
+		wire_data_in(w, i % 7 == 0 ? 1400 : 30);
 		tcp_recv_compact(w->sk);
 	}
 	size_t held = w->sk->rcvq_truesize;
@@ -101,9 +83,9 @@ END_TEST
 
 START_TEST(the_first_acks_are_quick)
 {
-	data_in(100);
+	wire_data_in(w, 100);
 	wire_out(w, ". 1:1(0) ack 101");
-	data_in(100);
+	wire_data_in(w, 100);
 	wire_out(w, ". 1:1(0) ack 201");
 }
 END_TEST
@@ -111,12 +93,12 @@ END_TEST
 START_TEST(one_segment_waits_two_do_not)
 {
 	spend_quick_acks();
-	uint32_t at = next_seq();
-	data_in(MSS);
+	uint32_t at = wire_next_seq(w);
+	wire_data_in(w, MSS);
 	wire_out_none(w);
-	data_in(MSS);
+	wire_data_in(w, MSS);
 	wire_out(w, ". 1:1(0) ack %u", at + 2 * MSS);
-	data_in(MSS);
+	wire_data_in(w, MSS);
 	wire_out_none(w);
 	wire_ms(w, 250);
 	wire_out(w, ". 1:1(0) ack %u", at + 3 * MSS);
@@ -127,9 +109,9 @@ END_TEST
 START_TEST(an_aggregated_segment_counts_as_many)
 {
 	spend_quick_acks();
-	uint32_t at = next_seq(), segments = w->sk->data_segs_in;
+	uint32_t at = wire_next_seq(w), segments = w->sk->data_segs_in;
 	w->gso_size = 1000;
-	data_in(20000);
+	wire_data_in(w, 20000);
 	wire_out(w, ". 1:1(0) ack %u", at + 20000);
 	ck_assert_uint_eq(w->sk->data_segs_in - segments, 20);
 	ck_assert_uint_eq(w->sk->rcv_mss, 1000);
@@ -139,7 +121,7 @@ END_TEST
 START_TEST(acks_of_a_batch_merge)
 {
 	spend_quick_acks();
-	uint32_t at = next_seq();
+	uint32_t at = wire_next_seq(w);
 	for (uint32_t i = 0; i < 10; i++)
 		wire_in_batch(w, ". %u:%u(1000) ack 1 win 500", at + i * 1000, at + (i + 1) * 1000);
 	wire_out_none(w);
@@ -152,7 +134,7 @@ END_TEST
 START_TEST(an_answer_carries_the_ack)
 {
 	spend_quick_acks();
-	uint32_t at = next_seq();
+	uint32_t at = wire_next_seq(w);
 	wire_in(w, "P. %u:%u(50) ack 1 win 500", at, at + 50);
 	wire_write(w, 10);
 	wire_out(w, "P. 1:11(10) ack %u", at + 50);
@@ -166,8 +148,8 @@ START_TEST(a_pause_brings_quick_acks_back)
 {
 	spend_quick_acks();
 	wire_ms(w, 5000);
-	uint32_t at = next_seq();
-	data_in(10);
+	uint32_t at = wire_next_seq(w);
+	wire_data_in(w, 10);
 	wire_out(w, ". 1:1(0) ack %u", at + 10);
 }
 END_TEST
@@ -175,7 +157,7 @@ END_TEST
 START_TEST(reading_a_whole_message_ends_the_delay)
 {
 	spend_quick_acks();
-	uint32_t at = next_seq();
+	uint32_t at = wire_next_seq(w);
 	wire_in(w, "P. %u:%u(50) ack 1 win 500", at, at + 50);
 	wire_out_none(w);
 	wire_read(w, 50);
@@ -186,11 +168,11 @@ END_TEST
 START_TEST(a_message_that_ends_with_a_full_segment)
 {
 	spend_quick_acks();
-	data_in(MSS); /* so large are the peer's segments */
+	wire_data_in(w, MSS); /* so large are the peer's segments */
 	wire_ms(w, 100);
 	wire_read(w, wire_unread(w));
 	wire_out_forget(w);
-	uint32_t at = next_seq();
+	uint32_t at = wire_next_seq(w);
 	wire_in(w, "P. %u:%u(%u) ack 1 win 500", at, at + MSS, MSS);
 	wire_out_none(w);
 	wire_read(w, MSS);
@@ -365,7 +347,7 @@ START_TEST(any_order_of_any_pieces)
 		for (int i = 0; i < 40; i++) {
 			seed = seed * 1103515245 + 12345;
 			uint32_t off = (seed >> 8) % 9000, len = 1 + (seed >> 20) % 1400;
-			if (at + off + len <= right_edge())
+			if (at + off + len <= wire_right_edge(w))
 				wire_in(w, ". %u:%u(%u) ack 1 win 500", at + off, at + off + len,
 					len);
 		}
@@ -380,435 +362,6 @@ START_TEST(any_order_of_any_pieces)
 	}
 	wire_state(w, TCP_ESTABLISHED);
 	ck_assert_uint_eq(tcp_count(w->st).rcvbuf_bytes, 0);
-}
-END_TEST
-
-/* --- the window ------------------------------------------------------------------------------- */
-
-static void fill_window(void)
-{
-	uint32_t left;
-	while ((left = tcp_receive_window(w->sk)) > 0)
-		data_in(left < MSS ? left : MSS);
-}
-
-START_TEST(the_right_edge_never_moves_back)
-{
-	uint32_t edge = right_edge();
-	for (int i = 0; i < 300 && tcp_receive_window(w->sk) > 0; i++) {
-		data_in(tcp_receive_window(w->sk) < 700 ? tcp_receive_window(w->sk) : 700);
-		ck_assert_int_ge((int32_t)(right_edge() - edge), 0);
-		edge = right_edge();
-	}
-	ck_assert_uint_eq(tcp_receive_window(w->sk), 0);
-}
-END_TEST
-
-START_TEST(a_smaller_buffer_does_not_take_the_window_back)
-{
-	uint32_t edge = right_edge();
-	w->sk->rcvbuf_bytes = 4096;
-	data_in(1000);
-	ck_assert_uint_ge(right_edge(), edge);
-	ck_assert_uint_gt(tcp_receive_window(w->sk), 4096);
-}
-END_TEST
-
-START_TEST(a_full_window_is_zero_and_opens_again)
-{
-	struct wire_segment s = {.win = 1};
-	fill_window();
-	wire_ms(w, 500);
-	while (wire_next(w, &s))
-		;
-	ck_assert_uint_eq(s.win, 0);
-	wire_counts(w, TcpExtTCPToZeroWindowAdv, 1);
-	uint32_t unread = wire_unread(w);
-	wire_read(w, 1); /* a byte of room is a silly window */
-	wire_out_none(w);
-	wire_read(w, unread - 1);
-	ck_assert(wire_next(w, &s));
-	ck_assert_uint_gt(s.win, 0);
-	wire_counts(w, TcpExtTCPFromZeroWindowAdv, 1);
-}
-END_TEST
-
-/* Less than two segments more, and yet worth telling: the peer may send twice as much. */
-START_TEST(a_window_that_doubles_is_told)
-{
-	w->sk->rcvbuf_locked = true;
-	while (tcp_receive_window(w->sk) > 2500)
-		data_in(tcp_receive_window(w->sk) - 2500 < MSS ? tcp_receive_window(w->sk) - 2500
-							       : MSS);
-	wire_ms(w, 500);
-	wire_out_forget(w);
-	uint32_t unread = wire_unread(w), full = tcp_full_space(w->sk);
-	ck_assert_uint_gt(unread + 5200, full);
-	wire_read(w, unread + 5200 - full);
-	wire_out(w, ". 1:1(0) ack %u", next_seq());
-	ck_assert_uint_ge(tcp_receive_window(w->sk), 5000);
-	ck_assert_uint_lt(tcp_receive_window(w->sk), 2500 + 2 * MSS);
-}
-END_TEST
-
-/* RFC 9293 3.8.6.1: a probe is answered, its byte is not taken. */
-START_TEST(a_zero_window_probe)
-{
-	fill_window();
-	wire_ms(w, 1000);
-	wire_out_forget(w);
-	uint32_t at = next_seq(), unread = wire_unread(w);
-	wire_in(w, ". %u:%u(1) ack 1 win 500", at, at + 1);
-	wire_out(w, ". 1:1(0) ack %u win 0", at);
-	wire_ms(w, 1000);
-	wire_in(w, ". %u:%u(0) ack 1 win 500", at - 1, at - 1);
-	wire_out(w, ". 1:1(0) ack %u win 0", at);
-	ck_assert_uint_eq(wire_unread(w), unread);
-}
-END_TEST
-
-START_TEST(a_fin_into_a_closed_window)
-{
-	fill_window();
-	uint32_t at = next_seq();
-	wire_in(w, "F. %u:%u(0) ack 1 win 500", at, at);
-	wire_state(w, TCP_CLOSE_WAIT);
-}
-END_TEST
-
-/* RFC 9293 3.10.7.4: "trimmed to fit". */
-START_TEST(data_beyond_the_window_is_cut)
-{
-	uint32_t len = right_edge() - 1;
-	while (len > 500) {
-		data_in(len > 900 ? 400 : len - 500);
-		len = tcp_receive_window(w->sk);
-	}
-	uint32_t edge = right_edge(), at = next_seq();
-	wire_in(w, "F. %u:%u(1000) ack 1 win 500", at, at + 1000);
-	ck_assert_uint_eq(next_seq(), edge);
-	wire_state(w, TCP_ESTABLISHED);
-	uint32_t unread = wire_unread(w);
-	wire_read(w, unread);
-}
-END_TEST
-
-START_TEST(data_outside_the_window_is_answered)
-{
-	uint32_t edge = right_edge();
-	wire_in(w, ". %u:%u(100) ack 1 win 500", edge + 10, edge + 110);
-	wire_out(w, ". 1:1(0) ack 1 <no-sack>");
-	ck_assert_uint_eq(w->sk->ooo_pkts, 0);
-	edge = right_edge();
-	wire_in(w, ". %u:%u(100) ack 1 win 500", edge, edge + 100);
-	wire_out(w, ". 1:1(0) ack 1 <no-sack>");
-	ck_assert_uint_eq(w->sk->ooo_pkts, 0);
-}
-END_TEST
-
-START_TEST(bare_segments_outside_are_answered_now_and_then)
-{
-	uint32_t edge = right_edge() + 1000;
-	wire_in(w, ". %u:%u(0) ack 1 win 500", edge + 10, edge + 10);
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_in(w, ". %u:%u(0) ack 1 win 500", edge + 10, edge + 10);
-	wire_out_none(w);
-	wire_counts(w, TcpExtTCPACKSkippedSeq, 1);
-	wire_ms(w, 500);
-	wire_in(w, ". %u:%u(0) ack 1 win 500", edge + 10, edge + 10);
-	wire_out(w, ". 1:1(0) ack 1");
-}
-END_TEST
-
-START_TEST(a_keepalive_is_answered)
-{
-	wire_in(w, ". 0:0(0) ack 1 win 500");
-	wire_out(w, ". 1:1(0) ack 1");
-}
-END_TEST
-
-START_TEST(the_window_opens_as_data_comes)
-{
-	uint32_t before = tcp_receive_window(w->sk);
-	w->sk->rcvbuf_bytes = 4 << 20;
-	for (int i = 0; i < 40; i++) {
-		data_in(MSS);
-		wire_read(w, MSS);
-	}
-	ck_assert_uint_gt(tcp_receive_window(w->sk), before + 40000);
-}
-END_TEST
-
-/* What is read in a round trip doubles, and so does the buffer. */
-static void stream(uint32_t rounds)
-{
-	for (uint32_t i = 0; i < rounds && tcp_receive_window(w->sk) < 400000; i++) {
-		uint32_t burst = tcp_receive_window(w->sk);
-		wire_ms(w, 20); /* the round trip: ACK to data */
-		for (uint32_t sent = 0; sent + MSS <= burst; sent += MSS)
-			data_in(MSS);
-		wire_read(w, wire_unread(w));
-		wire_out_forget(w);
-	}
-}
-
-START_TEST(the_buffer_grows_with_the_rate)
-{
-	stream(30);
-	ck_assert_uint_gt(w->sk->rcvbuf_bytes, 1000000);
-	ck_assert_uint_le(w->sk->rcvbuf_bytes, stack_sysctls(w->st)->tcp_rmem[2]);
-	ck_assert_uint_gt(tcp_receive_window(w->sk), 400000);
-}
-END_TEST
-
-START_TEST(a_fixed_buffer_does_not_grow)
-{
-	w->sk->rcvbuf_locked = true;
-	uint32_t before = w->sk->rcvbuf_bytes;
-	stream(8);
-	ck_assert_uint_eq(w->sk->rcvbuf_bytes, before);
-	ck_assert_uint_le(tcp_receive_window(w->sk), before);
-}
-END_TEST
-
-START_TEST(window_clamp)
-{
-	struct sock_addr any = {.addr = ip_v4(0), .port = WIRE_PORT};
-	w->listener = wire_socket(w);
-	w->listener->window_clamp = 5000;
-	ck_assert_int_eq(tcp_bind(w->listener, &any), 0);
-	ck_assert_int_eq(tcp_listen(w->listener, 5), 0);
-	wire_passive_open(w, "mss 1460", 60000);
-	for (int i = 0; i < 20; i++) {
-		data_in(1000);
-		wire_read(w, 1000);
-		ck_assert_uint_le(tcp_receive_window(w->sk), 5000);
-	}
-}
-END_TEST
-
-/* --- memory ----------------------------------------------------------------------------------- */
-
-/* Frames in 64 KiB buffers, a few bytes in each, out of order: what is held stays bounded. */
-START_TEST(air_is_not_held)
-{
-	for (uint32_t i = 0; i < 200; i++)
-		wire_in(w, ". %u:%u(100) ack 1 win 500", 201 + i * 200, 301 + i * 200);
-	ck_assert_uint_eq(w->sk->ooo_pkts, 200);
-	ck_assert_uint_le(w->sk->ooo_truesize, 200u * 300 + PKT_SMALL_BYTES + 200);
-}
-END_TEST
-
-START_TEST(the_out_of_order_queue_is_pruned)
-{
-	w->sk->rcvbuf_bytes = 4096;
-	size_t limit = w->sk->rcvbuf_bytes + 2 * PKT_LARGE_BYTES + PKT_SMALL_BYTES + 500;
-	uint32_t n = 0;
-	for (uint32_t at = right_edge() - 2; at > 4 && n < 30000; at -= 2, n++) {
-		wire_in(w, ". %u:%u(1) ack 1 win 500", at, at + 1);
-		ck_assert_uint_le(w->sk->ooo_truesize + w->sk->rcvq_truesize, limit);
-		wire_out_forget(w);
-	}
-	ck_assert_uint_gt(wire_counter(w, TcpExtOfoPruned), 0);
-	ck_assert_uint_gt(w->sk->ooo_pkts, 0);
-	wire_state(w, TCP_ESTABLISHED);
-}
-END_TEST
-
-START_TEST(what_was_pruned_can_come_again)
-{
-	w->sk->rcvbuf_bytes = 4096;
-	uint32_t edge = right_edge();
-	for (uint32_t at = edge - 1400; at > 1400; at -= 1400) {
-		wire_in(w, ". %u:%u(1400) ack 1 win 500", at, at + 1400);
-		wire_out_forget(w);
-	}
-	uint32_t at = 1, unread;
-	while (at + 1000 < edge) {
-		wire_in(w, ". %u:%u(1000) ack 1 win 500", at, at + 1000);
-		unread = wire_unread(w);
-		if (unread > 20000)
-			wire_read(w, unread);
-		at = next_seq();
-		wire_out_forget(w);
-	}
-	wire_read(w, wire_unread(w));
-	ck_assert_uint_ge(w->read, edge - 1001);
-}
-END_TEST
-
-/* A peer that leaves holes, and a pool of buffers that is small: frames of others find one. */
-START_TEST(no_socket_takes_all_buffers)
-{
-	struct pkt_pool *pool = stack_pkt_pool(w->st);
-	pool->limit_bytes = 1 << 20;
-	w->sk->rcvbuf_bytes = 8 << 20;
-	for (uint32_t at = right_edge() - 60; at > 60; at -= 60) {
-		wire_in(w, ". %u:%u(50) ack 1 win 500", at, at + 50);
-		wire_out_forget(w);
-	}
-	ck_assert_uint_gt(w->sk->ooo_pkts, 0);
-	ck_assert_uint_le(pool->used_bytes, pool->limit_bytes - pool->limit_bytes / 4);
-	uint32_t edge = right_edge();
-	while (next_seq() + 1000 < edge) {
-		data_in(1000);
-		wire_read(w, wire_unread(w));
-		wire_out_forget(w);
-	}
-}
-END_TEST
-
-START_TEST(what_others_hold_limits_the_window)
-{
-	struct pkt_pool *pool = stack_pkt_pool(w->st);
-	pool->limit_bytes = 1 << 20;
-	w->st->tcp.rcvbuf_bytes += 600000; /* of others */
-	while (tcp_receive_window(w->sk) > 6 * MSS) {
-		data_in(MSS);
-		wire_read(w, wire_unread(w));
-		wire_out_forget(w);
-	}
-	data_in(MSS);
-	wire_read(w, wire_unread(w));
-	ck_assert_uint_le(tcp_receive_window(w->sk), 6 * MSS);
-	ck_assert_uint_ge(tcp_receive_window(w->sk), MSS);
-	w->st->tcp.rcvbuf_bytes -= 600000;
-}
-END_TEST
-
-START_TEST(children_on_the_accept_queue_hold_little)
-{
-	for (uint16_t i = 1; i <= 10; i++) {
-		wire_use(w, WIRE_PORT, (uint16_t)(WIRE_PEER_PORT + i));
-		wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
-		wire_in(w, ". 1:1(0) ack 1 win 5000");
-		wire_in(w, "P. 1:101(100) ack 1 win 5000");
-	}
-	ck_assert_uint_le(tcp_count(w->st).rcvbuf_bytes, 10u * (PKT_SMALL_BYTES + 200));
-}
-END_TEST
-
-/* --- PAWS (RFC 7323 5) ------------------------------------------------------------------------ */
-
-START_TEST(an_old_timestamp_is_refused)
-{
-	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 500000000 0>");
-	wire_out(w, ". 1:1(0) ack 101 <ts * 500000000>");
-	wire_in(w, ". 101:201(100) ack 1 win 500 <ts 499999999 0>");
-	wire_out(w, ". 1:1(0) ack 101 <ts * 500000000>");
-	ck_assert_uint_eq(wire_unread(w), 100);
-	wire_counts(w, TcpExtPAWSEstab, 1);
-	wire_in(w, ". 101:201(100) ack 1 win 500 <ts 500000000 0>");
-	ck_assert_uint_eq(wire_unread(w), 200);
-}
-END_TEST
-
-START_TEST(timestamps_wrap)
-{
-	w->sk->ts_recent = 0xfffffff0;
-	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 5 0>");
-	wire_out(w, ". 1:1(0) ack 101 <ts * 5>");
-	ck_assert_uint_eq(wire_unread(w), 100);
-}
-END_TEST
-
-/* RFC 7323 5.5. */
-START_TEST(after_24_days_any_timestamp_is_new)
-{
-	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 500000000 0>");
-	w->sk->ts_recent_us -= 25ull * 86400 * SEC;
-	wire_in(w, ". 101:201(100) ack 1 win 500 <ts 7 0>");
-	ck_assert_uint_eq(wire_unread(w), 200);
-	ck_assert_uint_eq(w->sk->ts_recent, 7);
-}
-END_TEST
-
-/* RFC 7323 5.2: a reset is not subject to PAWS. */
-START_TEST(a_reset_with_an_old_timestamp)
-{
-	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 500000000 0>");
-	wire_in(w, "R 101:101(0) win 0 <ts 1 0>");
-	wire_state(w, TCP_CLOSE);
-}
-END_TEST
-
-/* RFC 7323 4.3: what is echoed is from the segment that spans the last ACK. */
-START_TEST(the_echo_is_not_from_beyond_a_hole)
-{
-	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 500000000 0>");
-	wire_out(w, ". 1:1(0) ack 101 <ts * 500000000>");
-	wire_in(w, ". 201:301(100) ack 1 win 500 <ts 500000020 0>");
-	wire_out(w, ". 1:1(0) ack 101 <ts * 500000000>");
-	wire_in(w, ". 101:201(100) ack 1 win 500 <ts 500000010 0>");
-	wire_out(w, ". 1:1(0) ack 301 <ts * 500000010>");
-}
-END_TEST
-
-START_TEST(a_late_ack_is_not_an_attack)
-{
-	wire_write(w, 10);
-	wire_out(w, "P. 1:11(10) ack 1");
-	wire_in(w, ". 1:1(0) ack 11 win 500 <ts 500000010 0>");
-	wire_in(w, ". 1:1(0) ack 11 win 500 <ts 500000009 0>");
-	wire_out_none(w);
-	wire_counts(w, TcpExtPAWSEstab, 0);
-}
-END_TEST
-
-/* --- urgent data (RFC 9293 3.8.5, RFC 6093) -------------------------------------------------- */
-
-START_TEST(an_urgent_byte_is_read_by_itself)
-{
-	struct iovec iov[4];
-	wire_in(w, "PU. 1:11(10) ack 1 win 500 urg 6");
-	ck_assert(!tcp_recv_at_mark(w->sk));
-	wire_read(w, 3);
-	ck_assert_int_eq(tcp_recv_iov(w->sk, iov, 4), 1);
-	ck_assert_uint_eq(iov[0].iov_len, 2); /* the sixth byte is the urgent one */
-	wire_read(w, 2);
-	ck_assert(tcp_recv_at_mark(w->sk));
-	ck_assert_int_eq(tcp_recv_iov(w->sk, iov, 4), 1);
-	ck_assert_uint_eq(iov[0].iov_len, 1);
-	wire_read(w, 1);
-	ck_assert(!tcp_recv_at_mark(w->sk));
-	wire_read(w, 4);
-}
-END_TEST
-
-START_TEST(an_urgent_pointer_ahead_of_its_byte)
-{
-	struct iovec iov[4];
-	wire_in(w, "U. 1:6(5) ack 1 win 500 urg 10");
-	wire_events(w, TCP_EVENT_READABLE);
-	wire_read(w, 5);
-	ck_assert(!tcp_recv_at_mark(w->sk));
-	wire_in(w, "PU. 6:11(5) ack 1 win 500 urg 5");
-	ck_assert_int_eq(tcp_recv_iov(w->sk, iov, 4), 1);
-	ck_assert_uint_eq(iov[0].iov_len, 4);
-	wire_read(w, 4);
-	ck_assert(tcp_recv_at_mark(w->sk));
-	wire_read(w, 1);
-}
-END_TEST
-
-START_TEST(a_later_mark_replaces_an_earlier_one)
-{
-	wire_in(w, "U. 1:6(5) ack 1 win 500 urg 2");
-	wire_in(w, "U. 6:11(5) ack 1 win 500 urg 5");
-	wire_read(w, 9);
-	ck_assert(tcp_recv_at_mark(w->sk));
-}
-END_TEST
-
-START_TEST(inline_urgent_data_is_data)
-{
-	struct iovec iov[4];
-	w->sk->oobinline = true;
-	wire_in(w, "PU. 1:11(10) ack 1 win 500 urg 6");
-	ck_assert_int_eq(tcp_recv_iov(w->sk, iov, 4), 1);
-	ck_assert_uint_eq(iov[0].iov_len, 10);
-	ck_assert(!tcp_recv_at_mark(w->sk));
-	wire_read(w, 10);
 }
 END_TEST
 
@@ -888,7 +441,6 @@ static TCase *own_opening(void)
 	tcase_add_checked_fixture(tc, setup_closed, teardown);
 	tcase_add_test(tc, four_sack_blocks_without_timestamps);
 	tcase_add_test(tc, no_sack_where_it_was_not_agreed);
-	tcase_add_test(tc, window_clamp);
 	return tc;
 }
 
@@ -926,55 +478,6 @@ static TCase *acknowledging(void)
 	return tc;
 }
 
-static TCase *window(void)
-{
-	TCase *tc = tests("window");
-	tcase_add_test(tc, the_right_edge_never_moves_back);
-	tcase_add_test(tc, a_smaller_buffer_does_not_take_the_window_back);
-	tcase_add_test(tc, a_full_window_is_zero_and_opens_again);
-	tcase_add_test(tc, a_window_that_doubles_is_told);
-	tcase_add_test(tc, a_zero_window_probe);
-	tcase_add_test(tc, a_fin_into_a_closed_window);
-	tcase_add_test(tc, data_beyond_the_window_is_cut);
-	tcase_add_test(tc, data_outside_the_window_is_answered);
-	tcase_add_test(tc, bare_segments_outside_are_answered_now_and_then);
-	tcase_add_test(tc, a_keepalive_is_answered);
-	tcase_add_test(tc, the_window_opens_as_data_comes);
-	tcase_add_test(tc, the_buffer_grows_with_the_rate);
-	tcase_add_test(tc, a_fixed_buffer_does_not_grow);
-	tcase_set_timeout(tc, 30);
-	return tc;
-}
-
-static TCase *memory(void)
-{
-	TCase *tc = tests("memory");
-	tcase_add_test(tc, air_is_not_held);
-	tcase_add_test(tc, the_out_of_order_queue_is_pruned);
-	tcase_add_test(tc, what_was_pruned_can_come_again);
-	tcase_add_test(tc, no_socket_takes_all_buffers);
-	tcase_add_test(tc, what_others_hold_limits_the_window);
-	tcase_add_test(tc, children_on_the_accept_queue_hold_little);
-	tcase_set_timeout(tc, 30);
-	return tc;
-}
-
-static TCase *paws_and_urgent(void)
-{
-	TCase *tc = tests("PAWS, urgent");
-	tcase_add_test(tc, an_old_timestamp_is_refused);
-	tcase_add_test(tc, timestamps_wrap);
-	tcase_add_test(tc, after_24_days_any_timestamp_is_new);
-	tcase_add_test(tc, a_reset_with_an_old_timestamp);
-	tcase_add_test(tc, the_echo_is_not_from_beyond_a_hole);
-	tcase_add_test(tc, a_late_ack_is_not_an_attack);
-	tcase_add_test(tc, an_urgent_byte_is_read_by_itself);
-	tcase_add_test(tc, an_urgent_pointer_ahead_of_its_byte);
-	tcase_add_test(tc, a_later_mark_replaces_an_earlier_one);
-	tcase_add_test(tc, inline_urgent_data_is_data);
-	return tc;
-}
-
 static TCase *icmp(void)
 {
 	TCase *tc = tests("ICMP");
@@ -992,9 +495,6 @@ Suite *receive_suite(void)
 	suite_add_tcase(s, order());
 	suite_add_tcase(s, acknowledging());
 	suite_add_tcase(s, own_opening());
-	suite_add_tcase(s, window());
-	suite_add_tcase(s, memory());
-	suite_add_tcase(s, paws_and_urgent());
 	suite_add_tcase(s, icmp());
 	return s;
 }

@@ -314,6 +314,22 @@ void wire_in(struct wire *w, const char *fmt, ...)
 	wire_flush(w);
 }
 
+uint32_t wire_next_seq(const struct wire *w)
+{
+	return w->sk->rcv_nxt - w->at->peer_iss;
+}
+
+uint32_t wire_right_edge(const struct wire *w)
+{
+	return wire_next_seq(w) + tcp_receive_window(w->sk);
+}
+
+void wire_data_in(struct wire *w, uint32_t len)
+{
+	uint32_t seq = wire_next_seq(w);
+	wire_in(w, ". %u:%u(%u) ack %u win 500", seq, seq + len, len, w->sk->snd_una - w->at->iss);
+}
+
 void wire_flush(struct wire *w)
 {
 	stack_flush(w->st);
@@ -693,7 +709,7 @@ struct tcp_sock *wire_accept(struct wire *w)
 	return w->sk;
 }
 
-void wire_write(struct wire *w, uint32_t bytes)
+void wire_fill(struct wire *w, uint32_t bytes)
 {
 	while (bytes > 0) {
 		struct iovec iov[8];
@@ -706,6 +722,11 @@ void wire_write(struct wire *w, uint32_t bytes)
 		tcp_send_commit(w->sk, filled);
 		bytes -= filled;
 	}
+}
+
+void wire_write(struct wire *w, uint32_t bytes)
+{
+	wire_fill(w, bytes);
 	wire_flush(w);
 }
 

@@ -88,6 +88,10 @@ void wire_use(struct wire *w, uint16_t port, uint16_t peer_port);
 void wire_in(struct wire *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void wire_in_batch(struct wire *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void wire_flush(struct wire *w);
+/* Of the peer's stream: what the stack expects next, and the first byte beyond its window. */
+uint32_t wire_next_seq(const struct wire *w);
+uint32_t wire_right_edge(const struct wire *w);
+void wire_data_in(struct wire *w, uint32_t len); /* so many bytes that come next */
 /* The next segment the stack has sent must be this one. */
 void wire_out(struct wire *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* It is sent no sooner than that from now, and no later; nothing is before it. Time ends at to_ms. */
@@ -108,7 +112,8 @@ void wire_ms(struct wire *w, uint64_t ms);
 struct tcp_sock *wire_socket(struct wire *w);
 struct tcp_sock *wire_listen(struct wire *w, int backlog); /* on WIRE_PORT */
 struct tcp_sock *wire_accept(struct wire *w);	 /* becomes w->sk; fails if there is none */
-void wire_write(struct wire *w, uint32_t bytes); /* all of it, and flushes */
+void wire_fill(struct wire *w, uint32_t bytes);	 /* writes all of it */
+void wire_write(struct wire *w, uint32_t bytes); /* and flushes */
 uint32_t wire_unread(struct wire *w);
 void wire_read(struct wire *w, uint32_t bytes); /* exactly these are consumed; flushes */
 void wire_close(struct wire *w);		/* tcp_close(w->sk), flushes */
