@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -78,11 +79,32 @@ int accept_calibrate(unsigned *record_truesize)
 	return err;
 }
 
-void accept_init(struct xsocket *xs)
+int accept_begin(struct xsocket *xs)
 {
-	list_init(&xs->accept.untaken);
-	list_init(&xs->accept.starved_node);
-	xs->accept.held_fd = -1;
+	struct accept_queue *q = xs->accept ? xs->accept : calloc(1, sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	if (xs->accept)
+		return 0;
+	list_init(&q->untaken);
+	list_init(&q->starved_node);
+	q->listener = xs;
+	q->held_fd = -1;
+	xs->accept = q;
+	return 0;
+}
+
+void accept_end(struct xsocket *xs)
+{
+	if (xs->state == XS_LISTENING) {
+		xs->user->listeners--;
+		accept_listener_died(xs);
+	}
+	if (xs->accept)
+		list_del(&xs->accept->starved_node);
+	free(xs->accept);
+	xs->accept = NULL;
 }
 
 /* --- which are taken */
@@ -94,12 +116,12 @@ void accept_taken(struct xsocket *child)
 	if (!listener)
 		return;
 	child->listener = NULL;
-	if (listener->accept.held == child) {
-		listener->accept.held = NULL; /* its F is still pushed, and shows the end */
+	if (listener->accept->held == child) {
+		listener->accept->held = NULL; /* its F is still pushed, and shows the end */
 		return;
 	}
 	list_del(&child->untaken_node);
-	listener->accept.untaken_count--;
+	listener->accept->untaken_count--;
 }
 
 static unsigned unread_records(struct xsocket *listener)
@@ -114,7 +136,7 @@ static unsigned unread_records(struct xsocket *listener)
 /* Records are read in order: of the untaken ones only the last `unread` are still there. */
 static void forget_taken(struct xsocket *listener)
 {
-	struct accept_queue *q = &listener->accept;
+	struct accept_queue *q = listener->accept;
 
 	if (q->untaken_count == 0)
 		return;
@@ -128,7 +150,7 @@ unsigned accept_unread(void *ctx, void *listener_user)
 	struct xsocket *listener = listener_user;
 
 	(void)ctx;
-	return unread_records(listener) + (listener->accept.held_fd >= 0);
+	return unread_records(listener) + (listener->accept->held_fd >= 0);
 }
 
 static void drop_held(struct accept_queue *q)
@@ -142,7 +164,7 @@ static void drop_held(struct accept_queue *q)
 
 void accept_listener_died(struct xsocket *listener)
 {
-	struct accept_queue *q = &listener->accept;
+	struct accept_queue *q = listener->accept;
 	bool lost = fd_error(listener->source.fd) != 0;
 
 	drop_held(q);
@@ -245,7 +267,7 @@ static struct xsocket *child_of_client(struct xsocket *listener, struct tcp_sock
 /* Holds a popped connection, ready to be pushed. */
 static void hold(struct xsocket *listener, struct tcp_sock *sk)
 {
-	struct accept_queue *q = &listener->accept;
+	struct accept_queue *q = listener->accept;
 	struct sock_addr local = tcp_local(sk), remote = tcp_remote(sk);
 	struct xsocket *client = direct_client(sk);
 	int f_fd = -1, err;
@@ -274,7 +296,7 @@ static void hold(struct xsocket *listener, struct tcp_sock *sk)
 
 static void pushed(struct xsocket *listener)
 {
-	struct accept_queue *q = &listener->accept;
+	struct accept_queue *q = listener->accept;
 	struct xsocket *child = q->held;
 
 	close(q->held_fd);
@@ -291,7 +313,7 @@ static void pushed(struct xsocket *listener)
 /* Pushes what is held. False: not now. */
 static bool push_held(struct xsocket *listener)
 {
-	struct accept_queue *q = &listener->accept;
+	struct accept_queue *q = listener->accept;
 	int err = send_record(listener->source.fd, &q->held_record, q->held_fd);
 
 	switch (-err) {
@@ -319,7 +341,7 @@ static bool hold_next(struct xsocket *listener)
 	if (err) { /* EMFILE, ENFILE, ENOMEM */
 		log_debug("no descriptors for a new connection: %s", strerror(-err));
 		daemon_count(listener->d, XtcpdAcceptsHeld);
-		sockets_starved(listener->d, &listener->accept.starved_node);
+		sockets_starved(listener->d, &listener->accept->starved_node);
 		return false;
 	}
 	struct tcp_sock *sk = tcp_accept(listener->sk);
@@ -330,7 +352,7 @@ static bool hold_next(struct xsocket *listener)
 
 void accept_push(struct xsocket *listener)
 {
-	struct accept_queue *q = &listener->accept;
+	struct accept_queue *q = listener->accept;
 
 	if (listener->state != XS_LISTENING || listener->rx_blocked || listener->hungup)
 		return;
@@ -351,9 +373,9 @@ void accept_retry_starved(struct daemon *d)
 	list_init(&waiting);
 	list_splice_tail(&waiting, &d->sockets.starved);
 	while (!list_empty(&waiting)) {
-		struct xsocket *xs =
-		    container_of(waiting.next, struct xsocket, accept.starved_node);
-		list_del(&xs->accept.starved_node);
-		xsocket_want(xs, WORK_ACCEPT);
+		struct accept_queue *q =
+		    container_of(waiting.next, struct accept_queue, starved_node);
+		list_del(&q->starved_node);
+		xsocket_want(q->listener, WORK_ACCEPT);
 	}
 }

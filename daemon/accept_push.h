@@ -11,7 +11,8 @@ struct daemon;
 struct xsocket;
 
 int accept_calibrate(unsigned *record_truesize); /* 0 or -errno */
-void accept_init(struct xsocket *xs);
+int accept_begin(struct xsocket *xs); /* it is going to listen; safe to repeat. 0 or -ENOMEM */
+void accept_end(struct xsocket *xs);  /* it ends, whether it listens or not */
 void accept_push(struct xsocket *listener);
 void accept_retry_starved(struct daemon *d);
 /* stack_ops.accept_unread */

@@ -37,8 +37,8 @@ typedef void loop_fn(struct loop_source *src, uint32_t epoll_events);
 
 struct loop_source {
 	int fd;
-	loop_fn *fn;
 	uint32_t events; /* registered; 0 with fd -1: not in the loop */
+	loop_fn *fn;
 };
 
 struct loop {

@@ -155,6 +155,8 @@ static int do_listen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply
 	if (fresh)
 		err = listener_allowed(call->d, xs->user);
 	if (!err)
+		err = accept_begin(xs);
+	if (!err)
 		err = tcp_listen(xs->sk, call->req->arg);
 	if (err == -EADDRINUSE && sockets_free_port(call->d, tcp_local(xs->sk).port) && xs->sk)
 		err = tcp_listen(xs->sk, call->req->arg);

@@ -32,6 +32,8 @@
 #define E_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 #define E_SNDBUF_BYTES (1024 * 1024)
 
+_Static_assert(sizeof(struct xsocket) <= 192, "three cache lines: each idle connection has one");
+
 bool fd_hungup(int fd)
 {
 	struct pollfd p = {.fd = fd};
@@ -128,7 +130,6 @@ static struct xsocket *xsocket_alloc(struct daemon *d, uint64_t cookie, const st
 	list_init(&xs->hash_node);
 	list_init(&xs->work_node);
 	list_init(&xs->untaken_node);
-	accept_init(xs);
 	return xs;
 }
 
@@ -183,11 +184,7 @@ static void xsocket_end(struct xsocket *xs)
 	linger_end(xs);
 	direct_forget(xs);
 	accept_taken(xs); /* off its listener's list */
-	if (xs->state == XS_LISTENING) {
-		xs->user->listeners--;
-		accept_listener_died(xs);
-	}
-	list_del(&xs->accept.starved_node);
+	accept_end(xs);
 	loop_forget(&d->loop, &xs->source);
 	if (fd >= 0)
 		close(fd);

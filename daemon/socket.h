@@ -44,27 +44,25 @@ enum xsocket_work {
 
 /* Connections pushed to a listener's program which it has perhaps not taken yet. */
 struct accept_queue {
+	struct xsocket *listener;
 	struct list untaken; /* xsocket.untaken_node, in order */
 	unsigned untaken_count;
-	uint64_t next_id;	       /* of the next record */
 	int held_fd;		       /* F of the one that could not be pushed yet, -1: none ... */
 	struct xsocket *held;	       /* ... its xsocket, NULL if that has ended meanwhile ... */
 	struct rpc_accept held_record; /* ... and what says so to the program */
+	uint64_t next_id;	       /* of the next record */
 	struct list starved_node;      /* waiting for descriptors */
 };
 
+/* What each turn looks at comes first; it is three cache lines, and there are many of them. */
 struct xsocket {
 	struct loop_source source; /* E */
+	struct tcp_sock *sk;	   /* NULL: it has ended */
 	struct daemon *d;
-	struct tcp_sock *sk; /* NULL: it has ended */
-	struct list hash_node, work_node;
-	struct user_account *user;
-	uint64_t cookie; /* of F */
-	uint32_t uid, gid;
-	pid_t pid;	     /* of whoever attached it; of an accepted one its listener's */
-	char comm[16];	     /* the command name of pid, then */
+	struct list work_node;
 	uint8_t state;	     /* enum xsocket_state */
 	uint8_t work;	     /* enum xsocket_work */
+	uint8_t direct_mark; /* the last sweep that saw it */
 	bool hungup : 1;     /* F is closed, or shut down both ways */
 	bool collected : 1;  /* E is read to its end: the FIN is queued */
 	bool eof_sent : 1;   /* the peer's FIN was passed on: E is shut down for writing */
@@ -76,20 +74,24 @@ struct xsocket {
 	bool roomy : 1;	     /* E's send buffer is as large as it may be */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
 	bool fast : 1;	     /* MSG_FASTOPEN: F is not writable while connecting */
+	bool late_write : 1; /* a write that finds the peer gone counts as sent (RPC_LATE) */
 	bool failed : 1;     /* the connection is dead; what was received is still delivered */
 	int error;	     /* ... and why */
-	uint32_t pad_left;   /* padding still in front of the stream */
-	uint32_t syn_left;   /* and in front of that bytes of the program's, for the SYN */
-	uint32_t direct;     /* its pair (direct.h), 0: none */
-	bool late_write : 1; /* a write that finds the peer gone counts as sent (RPC_LATE) */
-	uint8_t direct_mark; /* the last sweep that saw it */
 
-	struct accept_queue accept; /* of a listener */
+	uint32_t pad_left; /* padding still in front of the stream */
+	uint32_t syn_left; /* and in front of that bytes of the program's, for the SYN */
+	uint64_t cookie;   /* of F */
+	struct list hash_node;
+	struct user_account *user;
+	uint32_t uid, gid;
+	pid_t pid;	 /* of whoever attached it; of an accepted one its listener's */
+	char comm[16];	 /* the command name of pid, then */
+	uint32_t direct; /* its pair (direct.h), 0: none */
 
-	struct xsocket *listener; /* of an accepted one: while held or on its untaken list */
+	struct accept_queue *accept; /* of a listener */
+	struct xsocket *listener;    /* of an accepted one: while held or on its untaken list */
 	struct list untaken_node;
 	uint64_t untaken_until_us; /* a hang-up before this: it was never taken (accept_push.c) */
-
 	struct kept_options *kept; /* while it may be left to the kernel */
 	struct lingerer *linger;   /* close() waits for the FIN's ACK */
 };
