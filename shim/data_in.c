@@ -230,7 +230,9 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	if (is_nowhere(m))
 		return real.recvmsg(fd, m, flags);
 	bool all = (flags & PEEKING_ALL) == PEEKING_ALL;
-	bool look = flags & LOOKED_AT || m->msg_name || all || must_ask(fd);
+	const size_t room = m->msg_controllen;
+	bool inq = room > 0 && f_tells_inq(fd);
+	bool look = flags & LOOKED_AT || m->msg_name || all || inq || must_ask(fd);
 	if (!look || !f_is_ours(fd)) {
 		rc = real.recvmsg(fd, m, flags);
 		return rc > 0 ? rc : received_message(fd, m, rc);
@@ -249,6 +251,8 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 			m->msg_namelen = 0;
 		m->msg_controllen = nameless.msg_controllen;
 		m->msg_flags = nameless.msg_flags;
+		if (inq)
+			inq_tell(fd, m, room);
 	}
 	return rc;
 }

@@ -132,6 +132,8 @@ static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 	int rc = set_at_xtcpd(fd, &req);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT)
 		limit_unsent(fd, req.value);
+	if (rc == 0 && level == IPPROTO_TCP && name == TCP_INQ)
+		f_set_inq(fd, req.value[0] != 0);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT)
 		f_set_fast(fd, req.value[0] != 0);
 	return rc;

@@ -25,6 +25,7 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 #define WORD_DECIDED 0x20000ull
 #define WORD_FAST 0x40000ull
 #define WORD_OPTIONS 0x80000ull
+#define WORD_INQ 0x100000ull
 
 static bool is_marked(const struct sockaddr_un *un, socklen_t len)
 {
@@ -104,7 +105,7 @@ enum f_state f_state_of(int fd)
 void f_set_state(int fd, enum f_state state)
 {
 	uint64_t kept = state == F_CONNECTED ? word_of(fd) & RPC_STATE_LOCAL : 0;
-	set_word(fd, kept | (uint64_t)state | (word_of(fd) & WORD_OPTIONS));
+	set_word(fd, kept | (uint64_t)state | (word_of(fd) & (WORD_OPTIONS | WORD_INQ)));
 }
 
 bool f_is_local(int fd)
@@ -115,6 +116,17 @@ bool f_is_local(int fd)
 void f_note_options(int fd)
 {
 	set_word(fd, word_of(fd) | WORD_OPTIONS);
+}
+
+void f_set_inq(int fd, bool on)
+{
+	uint64_t word = word_of(fd) & ~WORD_INQ;
+	set_word(fd, on ? word | WORD_INQ | WORD_OPTIONS : word);
+}
+
+bool f_tells_inq(int fd)
+{
+	return word_of(fd) & WORD_INQ;
 }
 
 bool f_is_listener(int fd, bool *has_options)

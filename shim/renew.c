@@ -35,6 +35,8 @@ void copy_options(int from, int to)
 		half /= 2; /* the kernel doubles it */
 		real.setsockopt(to, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 	}
+	if (f_tells_inq(from))
+		f_set_inq(to, true);
 }
 
 static void copy_owner(int from, int to)

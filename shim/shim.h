@@ -92,6 +92,9 @@ void f_set_read_shut(int fd);
 void f_note_options(int fd);
 bool f_has_options(int fd);
 bool f_is_listener(int fd, bool *has_options); /* both at once */
+/* TCP_INQ: recvmsg() tells how much is left to read. accept() inherits it. */
+void f_set_inq(int fd, bool on);
+bool f_tells_inq(int fd);
 bool f_read_shut(int fd);
 /* It has been used on the stack already, so no rule leaves it to the kernel any more. */
 void f_set_decided(int fd);
@@ -116,6 +119,9 @@ void copy_options(int from, int to); /* those that the kernel keeps */
 /* recvmsg() with MSG_PEEK and MSG_WAITALL, of `want` bytes. */
 ssize_t peek_all(int fd, struct msghdr *m, size_t want, int flags);
 int bytes_to_read(int fd, int *to); /* FIONREAD of a connection */
+
+/* --- inq.c: TCP_INQ: m has been received with `room` bytes for control messages: how much is left */
+void inq_tell(int fd, struct msghdr *m, size_t room);
 
 /* --- ask.c: a data call on a descriptor with HINT_ASK. True: *rc is its result already. */
 bool ask_before_reading(int fd, int flags, ssize_t *rc);

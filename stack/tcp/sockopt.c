@@ -263,6 +263,11 @@ static int set_tcp(struct tcp_sock *sk, int name, int value)
 			return -EINVAL;
 		sk->thin_linear_timeouts = value != 0;
 		return 0;
+	case TCP_INQ: /* for whoever reads on the program's behalf */
+		if (in_range(value, 0, 1) != 0)
+			return -EINVAL;
+		sk->recvmsg_inq = value != 0;
+		return 0;
 	case TCP_NOTSENT_LOWAT:
 		sk->notsent_lowat = (uint32_t)value;
 		sndbuf_check_space(sk);
@@ -444,6 +449,9 @@ static int get_tcp_int(const struct tcp_sock *sk, int name, int *value)
 	case TCP_THIN_LINEAR_TIMEOUTS:
 		*value = sk->thin_linear_timeouts;
 		return 0;
+	case TCP_INQ:
+		*value = sk->recvmsg_inq;
+		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*value = (int)sk->notsent_lowat;
 		return 0;
@@ -532,6 +540,7 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->linger2_s = listener->linger2_s;
 	child->window_clamp = listener->window_clamp;
 	child->notsent_lowat = listener->notsent_lowat;
+	child->recvmsg_inq = listener->recvmsg_inq;
 	child->max_pacing_bytes_per_s = listener->max_pacing_bytes_per_s;
 	child->pacing = listener->pacing;
 	child->thin_linear_timeouts = listener->thin_linear_timeouts;

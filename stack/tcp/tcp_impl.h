@@ -283,7 +283,7 @@ struct tcp_sock {
 	/* --- options */
 	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
 	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1,
-	    fastopen_no_cookie : 1, fastopen_connect : 1;
+	    recvmsg_inq : 1, fastopen_no_cookie : 1, fastopen_connect : 1;
 	int32_t linger_s;
 	uint32_t keepidle_s, keepintvl_s, keepcnt;
 	uint32_t user_timeout_ms;

@@ -383,6 +383,64 @@ static void ancillary(void)
 	say("descriptors over TCP", sendmsg(p.fd, &m, 0));
 }
 
+/* TCP_INQ: what recvmsg() says is left. */
+static void receive_inq(const char *what, int fd, size_t bytes, size_t room, int flags)
+{
+	char buf[64];
+	int left = -1;
+	_Alignas(struct cmsghdr) char control[64];
+	struct iovec iov = {buf, bytes};
+	struct msghdr m = {
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = room};
+	say(what, recvmsg(fd, &m, flags));
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&left, CMSG_DATA(c), sizeof(left));
+	printf("left %d flags %#x control %zu of level %d type %d\n", left, m.msg_flags,
+	       m.msg_controllen, c ? c->cmsg_level : -1, c ? c->cmsg_type : -1);
+}
+
+static void inq(void)
+{
+	int on = 1, two = 2;
+	socklen_t len = sizeof(two);
+	struct pair p = accepted();
+	receive_inq("too early", p.fd, 1, 64, MSG_DONTWAIT);
+	say("neither on nor off", setsockopt(p.fd, IPPROTO_TCP, TCP_INQ, &two, sizeof(two)));
+	say("on", setsockopt(p.fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on)));
+	say("get", getsockopt(p.fd, IPPROTO_TCP, TCP_INQ, &two, &len));
+	say("it is", two);
+	receive_inq("nothing there", p.fd, 1, 64, MSG_DONTWAIT);
+	peer_send_n(100);
+	receive_inq("peek", p.fd, 10, 64, MSG_PEEK);
+	receive_inq("some", p.fd, 10, 64, 0);
+	receive_inq("no room for a number", p.fd, 10, CMSG_LEN(0), 0);
+	receive_inq("nor for a header", p.fd, 10, 8, 0);
+	receive_inq("just room", p.fd, 10, CMSG_LEN(sizeof(int)), 0);
+	receive_inq("most", p.fd, 50, 64, 0);
+	receive_inq("all", p.fd, 64, 64, 0);
+	peer_send("end");
+	peer_close();
+	wait_for_bits(p.fd, POLLRDHUP, 5000);
+	receive_inq("before the end", p.fd, 2, 64, 0);
+	receive_inq("at the end", p.fd, 1, 64, 0);
+	receive_inq("the end", p.fd, 1, 64, 0);
+	int off = 0;
+	say("off", setsockopt(p.fd, IPPROTO_TCP, TCP_INQ, &off, sizeof(off)));
+	receive_inq("the end again", p.fd, 1, 64, 0);
+}
+
+static void inq_inherited(void)
+{
+	int on = 1, fd = listening(PORT);
+	say("on", setsockopt(fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on)));
+	say("peer", peer_connect(PORT));
+	int got = accept(fd, NULL, NULL);
+	peer_send("abc");
+	receive_inq("accepted", got, 1, 64, 0);
+	receive_inq("a copy", dup(got), 1, 64, 0);
+}
+
 static void sendfile_out(void)
 {
 	char name[] = "/tmp/parityXXXXXX", buf[64];
@@ -434,6 +492,8 @@ const struct story data_stories[] = {
     {"data-oob-receive", oob_receive},
     {"data-oob-none", oob_none},
     {"data-ancillary", ancillary},
+    {"data-inq", inq},
+    {"data-inq-inherited", inq_inherited},
     {"data-sendfile", sendfile_out},
     {"data-receive-timeout", receive_timeout},
     {NULL, NULL},

@@ -88,6 +88,23 @@ START_TEST(a_value_has_its_range)
 }
 END_TEST
 
+/* TCP_INQ: 0 or 1, and an accepted connection has its listener's */
+START_TEST(inq_is_on_or_off_and_inherited)
+{
+	ck_assert_int_eq(get_int(IPPROTO_TCP, TCP_INQ), 0);
+	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_INQ, 2), -EINVAL);
+	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_INQ, -1), -EINVAL);
+	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_INQ, 1), 0);
+	ck_assert_int_eq(get_int(IPPROTO_TCP, TCP_INQ), 1);
+	wire_listen(w, 5);
+	wire_set_int(w->listener, IPPROTO_TCP, TCP_INQ, 1);
+	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
+	wire_out(w, "S. 0:0(0) ack 1");
+	wire_in(w, ". 1:1(0) ack 1 win 65535");
+	ck_assert_int_eq(wire_get_int(wire_accept(w), IPPROTO_TCP, TCP_INQ), 1);
+}
+END_TEST
+
 /* --- buffers --------------------------------------------------------------------------------- */
 
 START_TEST(buffer_sizes_are_doubled_and_clamped)
@@ -505,6 +522,7 @@ Suite *sockopt_suite(void)
 	const TTest *const tests[] = {buffer_sizes_are_doubled_and_clamped,
 				      buffers_begin_with_the_sysctls_defaults,
 				      a_small_receive_buffer_offers_a_small_window,
+				      inq_is_on_or_off_and_inherited,
 				      linger,
 				      what_the_socket_is,
 				      so_error_is_read_once,
