@@ -46,6 +46,8 @@ bool fastopen_connect_start(struct tcp_sock *sk);
 void fastopen_xmit_deferred(struct tcp_sock *sk); /* at the flush */
 /* As the SYN is made: how many bytes go with it, recorded behind it. */
 uint32_t fastopen_attach_data(struct tcp_sock *sk);
+/* The path does not carry what has been sent. True: that was a SYN with data, which has been seen to. */
+bool fastopen_syn_too_large(struct tcp_sock *sk);
 /* What sk's SYN or SYN-ACK says of Fast Open: the first one only. */
 void fastopen_syn_option(const struct tcp_sock *sk, struct tcp_options *opt);
 /* The SYN-ACK has been taken, the connection is ESTABLISHED. */

@@ -159,6 +159,16 @@ uint32_t fastopen_attach_data(struct tcp_sock *sk)
 	return len;
 }
 
+/* As Linux: the data is what made it too large, so the SYN goes again without it, and at once. */
+bool fastopen_syn_too_large(struct tcp_sock *sk)
+{
+	if (sk->c.state != TCP_SYN_SENT || !sk->syn_data)
+		return false;
+	(void)tcp_retransmit_syn(sk);
+	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO, sk->rto_us);
+	return true;
+}
+
 static void client_option(const struct tcp_sock *sk, struct tcp_options *opt)
 {
 	if (!sk->syn_fastopen || needs_no_cookie(sk))

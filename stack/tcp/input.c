@@ -403,7 +403,7 @@ static void path_mtu_shrank(struct tcp_sock *sk, uint32_t mtu)
 	if (ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path))
 		return;
 	tcp_sync_mss(sk, path.mtu_bytes);
-	if (sk->mss_cache >= before || list_empty(&sk->rtx_queue))
+	if (fastopen_syn_too_large(sk) || sk->mss_cache >= before || list_empty(&sk->rtx_queue))
 		return;
 	tcp_simple_retransmit(sk);
 	tcp_want_flush(sk);

@@ -233,6 +233,24 @@ START_TEST(the_syn_is_sent_again_without_data)
 }
 END_TEST
 
+/* RFC 1191 6.4: it would not have got through, so nothing is waited for. */
+START_TEST(a_syn_that_was_too_large_is_sent_again_at_once)
+{
+	learn_cookie();
+	connect_with(1000);
+	wire_out_forget(w);
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 800, 0);
+	wire_out(w, "S 0:0(0) <mss 760,no-FO>");
+	wire_ms(w, 10);
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 800, 0);
+	wire_out_none(w); /* that is known */
+	wire_in(w, "S. 0:0(0) ack 1 win 65535 <" OPTIONS ">");
+	wire_out(w, ". 1:761(760) ack 1");
+	wire_out(w, "P. 761:1001(240) ack 1");
+	ck_assert(!(info().tcpi_options & TCPI_OPT_SYN_DATA));
+}
+END_TEST
+
 /* A late SYN-ACK to the first SYN after all */
 START_TEST(the_data_may_be_acknowledged_after_the_syn_was_sent_again)
 {
@@ -494,6 +512,7 @@ Suite *fastopen_client_suite(void)
 	    data_that_is_not_taken_is_sent_again_at_once,
 	    data_that_is_taken_in_part,
 	    the_syn_is_sent_again_without_data,
+	    a_syn_that_was_too_large_is_sent_again_at_once,
 	    the_data_may_be_acknowledged_after_the_syn_was_sent_again,
 	    a_smaller_mss_of_the_server_is_remembered,
 	    refused_with_data_in_the_syn,
