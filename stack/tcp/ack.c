@@ -155,7 +155,7 @@ static void account_acked(struct tcp_sock *sk, struct tx_seg *seg, uint32_t len,
 		return;
 	}
 	s->acked_bytes += len - (seg->syn ? 1 : 0);
-	s->acked_segs += tx_seg_count(seg, len);
+	s->acked_segs += seg->syn ? 0 : tx_seg_count(seg, len);
 	rate_seg_delivered(sk, seg, s);
 	if (sk->sack_ok)
 		rack_advance(sk, seg);

@@ -77,7 +77,8 @@ void tcp_cc_init(struct tcp_sock *sk)
 	sk->snd_sml = sk->pushed_seq = sk->highest_sack_seq = sk->high_seq = sk->snd_una;
 	sk->undo_marker = sk->tlp_high_seq = 0;
 	sk->frto = FRTO_OFF;
-	sk->delivered_segs = 1; /* the handshake's, as Linux counts */
+	/* The handshake's, as Linux counts; a Fast Open child's is under way yet. */
+	sk->delivered_segs = sk->fastopen_child ? 0 : 1;
 	sk->first_retrans_us = 0;
 	tcp_rto_run_ends(sk);
 	sk->ca_state = CA_OPEN;

@@ -142,6 +142,7 @@ void fastopen_child_reset(struct tcp_sock *child)
 /* RFC 7413 4.2.2: what came with the SYN can be read at once. */
 static void take_syn_data(struct tcp_sock *child, struct tcp_segment *seg)
 {
+	uint32_t window = child->rcv_ssthresh;
 	if (seg->pkt->len == 0)
 		return;
 	seg->flags &= (uint8_t)~TCP_SYN;
@@ -151,6 +152,7 @@ static void take_syn_data(struct tcp_sock *child, struct tcp_segment *seg)
 	/* How the peer paces its data nobody knows yet: what follows is acknowledged at once. */
 	child->ato_us = 0;
 	child->quick_acks = 0;
+	child->rcv_ssthresh = window; /* it came before anything was offered */
 }
 
 static bool open_child(struct tcp_sock *listener, struct request_sock *req, struct tcp_segment *seg,

@@ -223,7 +223,9 @@ static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
 	sk->snd_wl1 = seg->seq;
 	sk->snd_wl2 = seg->ack;
 	tcp_set_state(sk, TCP_ESTABLISHED);
-	if (!sk->fastopen_child) /* which transfers already */
+	if (sk->fastopen_child) /* which transfers already */
+		sk->delivered_segs++;
+	else
 		tcp_init_transfer(sk);
 	if (!sk->parent && !sk->orphan && !sk->fastopen_child)
 		tcp_event(sk, TCP_EVENT_CONNECTED);

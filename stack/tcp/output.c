@@ -211,7 +211,7 @@ uint32_t tcp_tso_limit(const struct tcp_sock *sk, uint32_t mss)
 
 static uint32_t window_left(const struct tcp_sock *sk)
 {
-	uint32_t end = sk->snd_una + sk->snd_wnd;
+	uint32_t end = tcp_window_end(sk);
 	return seq_gt(end, sk->snd_nxt) ? end - sk->snd_nxt : 0;
 }
 
@@ -241,9 +241,10 @@ static bool nagle_holds(const struct tcp_sock *sk)
 
 static uint32_t cwnd_left(const struct tcp_sock *sk, uint32_t mss)
 {
-	uint32_t in_flight = tcp_pipe_bytes(sk);
-	if (in_flight == 0)
+	uint32_t in_flight = tcp_pipe_bytes(sk), syn = tcp_syn_in_flight(sk);
+	if (in_flight <= syn)
 		return max_u32(sk->cwnd_bytes, mss);
+	in_flight -= syn;
 	return sk->cwnd_bytes > in_flight ? sk->cwnd_bytes - in_flight : 0;
 }
 
@@ -552,7 +553,7 @@ int tcp_retransmit_syn(struct tcp_sock *sk)
 /* A sequence number the peer must find acceptable even if it has taken its window back. */
 static uint32_t acceptable_seq(const struct tcp_sock *sk)
 {
-	uint32_t end = sk->snd_una + sk->snd_wnd;
+	uint32_t end = tcp_window_end(sk);
 	return seq_geq(end, sk->snd_nxt) ? sk->snd_nxt : end;
 }
 

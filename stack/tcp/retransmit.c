@@ -33,7 +33,7 @@ void tcp_count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, 
  */
 static uint32_t retransmit_room(const struct tcp_sock *sk, const struct tx_seg *seg, uint32_t mss)
 {
-	uint32_t end = sk->snd_una + sk->snd_wnd;
+	uint32_t end = tcp_window_end(sk);
 	if (seq_gt(end, seg->seq))
 		return end - seg->seq;
 	return seg->seq == sk->snd_una ? mss : 0;

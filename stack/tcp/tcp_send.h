@@ -45,6 +45,17 @@ static inline uint32_t tx_seg_count(const struct tx_seg *seg, uint32_t len)
 	return len > seg->mss && seg->mss ? (len + seg->mss - 1) / seg->mss : 1;
 }
 
+/* Ours, that is not acknowledged yet: it has a number of its own, and no part in any window. */
+static inline uint32_t tcp_syn_in_flight(const struct tcp_sock *sk)
+{
+	return sk->c.state == TCP_SYN_RECV && sk->snd_una == sk->iss ? 1 : 0;
+}
+
+static inline uint32_t tcp_window_end(const struct tcp_sock *sk)
+{
+	return sk->snd_una + tcp_syn_in_flight(sk) + sk->snd_wnd;
+}
+
 static inline uint32_t tcp_unsent_bytes(const struct tcp_sock *sk)
 {
 	return sk->fin_sent ? 0 : sk->write_seq - sk->snd_nxt;

@@ -249,6 +249,51 @@ START_TEST(the_answer_keeps_to_the_window_of_the_syn)
 }
 END_TEST
 
+/* The SYN-ACK in front takes nothing of it, nor of cwnd: the whole is used. */
+START_TEST(the_answer_fills_the_window_of_the_syn)
+{
+	get_cookie();
+	wire_in(w, "S 0:100(100) win 10000 <mss 1000,sackOK,wscale 7,FO %s>", cookie);
+	wire_out(w, "S. 0:0(0) ack 101");
+	wire_accept(w);
+	wire_write(w, 15000);
+	uint32_t sent = 0;
+	struct wire_segment s;
+	while (wire_next(w, &s))
+		sent += s.len;
+	ck_assert_uint_eq(sent, 10000);
+}
+END_TEST
+
+/* What it brought is no reason to offer more than the SYN-ACK did. */
+START_TEST(the_data_of_the_syn_does_not_open_the_window)
+{
+	fast_open();
+	wire_write(w, 10);
+	wire_out(w, "P. 1:11(10) ack 1001 win %u", w->sk->rcv_wnd >> w->sk->rcv_wscale);
+	ck_assert_uint_le(w->sk->rcv_wnd, 65536);
+}
+END_TEST
+
+/* tcpi_delivered: the SYN-ACK is one, once it is acknowledged. */
+START_TEST(what_is_delivered_is_counted_from_the_syn_ack_on)
+{
+	struct tcp_info info;
+	fast_open();
+	wire_write(w, 2920);
+	tcp_get_info(w->sk, &info);
+	ck_assert_uint_eq(info.tcpi_delivered, 0);
+	if (_i == 0) {
+		wire_in(w, ". 1001:1001(0) ack 1 win 512");
+		tcp_get_info(w->sk, &info);
+		ck_assert_uint_eq(info.tcpi_delivered, 1);
+	}
+	wire_in(w, ". 1001:1001(0) ack 2921 win 512");
+	tcp_get_info(w->sk, &info);
+	ck_assert_uint_eq(info.tcpi_delivered, 3);
+}
+END_TEST
+
 START_TEST(the_syn_ack_is_repeated_and_nothing_else)
 {
 	fast_open();
@@ -571,6 +616,9 @@ Suite *fastopen_server_suite(void)
 		tcase_add_test(tc, tests[i]);
 	tcase_add_test(tc, cookies_are_those_of_linux);
 	tcase_add_test(tc, a_fin_after_the_syns_data_is_acknowledged_at_once);
+	tcase_add_test(tc, the_answer_fills_the_window_of_the_syn);
+	tcase_add_test(tc, the_data_of_the_syn_does_not_open_the_window);
+	tcase_add_loop_test(tc, what_is_delivered_is_counted_from_the_syn_ack_on, 0, 2);
 	tcase_add_loop_test(tc, no_cookie_is_given, 0, 2);
 	tcase_add_loop_test(tc, no_cookie_is_needed, 0, 2);
 	tcase_add_loop_test(tc, an_option_of_a_wrong_length_is_ignored, 0, 4);
