@@ -153,6 +153,16 @@ unsigned accept_unread(void *ctx, void *listener_user)
 	return unread_records(listener) + (listener->accept->held_fd >= 0);
 }
 
+bool accept_is_taken(void *ctx, void *user)
+{
+	struct xsocket *child = user;
+
+	(void)ctx;
+	if (child && child->listener)
+		forget_taken(child->listener);
+	return !child || !child->listener;
+}
+
 static void drop_held(struct accept_queue *q)
 {
 	if (q->held_fd >= 0)

@@ -82,7 +82,8 @@ static int choose_mac(struct mac_addr *mac)
 static int make_stack(struct daemon *d)
 {
 	static const struct stack_ops ops = {.transmit = link_transmit,
-					     .accept_unread = accept_unread};
+					     .accept_unread = accept_unread,
+					     .accept_is_taken = accept_is_taken};
 	struct stack_config config = {
 	    .mac = d->config.mac,
 	    .mtu_bytes = d->config.mtu_bytes,

@@ -62,6 +62,9 @@ struct stack_ops {
 	 * the backlog). May be NULL: none.
 	 */
 	unsigned (*accept_unread)(void *ctx, void *listener_user);
+	/* ... and whether one of them, by its user, is known to be in the program's hands. May be
+	 * NULL: it is. */
+	bool (*accept_is_taken)(void *ctx, void *user);
 	/* Told of drops and of what happens to connections: stack/trace.h. NULL: nobody watches. */
 	void (*trace)(void *ctx, const struct stack_trace *t);
 };

@@ -157,7 +157,7 @@ static void account_acked(struct tcp_sock *sk, struct tx_seg *seg, uint32_t len,
 	s->acked_bytes += len - (seg->syn ? 1 : 0);
 	s->acked_segs += seg->syn ? 0 : tx_seg_count(seg, len);
 	rate_seg_delivered(sk, seg, s);
-	if (sk->sack_ok)
+	if (sk->sack_ok && !seg->syn) /* whose age says nothing of the data behind it */
 		rack_advance(sk, seg);
 	if (seg->retrans > 0)
 		return;

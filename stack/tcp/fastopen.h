@@ -34,6 +34,8 @@ void fastopen_listen_stop(struct listen_queue *lq);
 bool fastopen_rcv_syn(struct tcp_sock *listener, struct request_sock *req, struct tcp_segment *seg);
 /* A segment for a child whose SYN-ACK is not acknowledged yet. True: taken care of. */
 bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg);
+/* Its handshake is not done, but the program has accepted it: as good as connected (as Linux). */
+bool fastopen_child_in_use(const struct tcp_sock *sk);
 void fastopen_synack_lost(struct tcp_sock *child);   /* for the first time */
 void fastopen_child_reset(struct tcp_sock *child);   /* by the peer, in SYN_RECV */
 void fastopen_child_settled(struct tcp_sock *child); /* it leaves SYN_RECV */

@@ -223,6 +223,14 @@ bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg)
 	return true;
 }
 
+bool fastopen_child_in_use(const struct tcp_sock *sk)
+{
+	const struct stack *st = sk->stack;
+	if (!sk->fastopen_child || sk->parent)
+		return false;
+	return !st->ops.accept_is_taken || st->ops.accept_is_taken(st->ctx, sk->user);
+}
+
 /* RFC 6298 5.7, RFC 5681 3.1: what went after it is lost as well, and is sent again when the SYN-ACK
  * is acknowledged. */
 void fastopen_synack_lost(struct tcp_sock *child)

@@ -427,7 +427,7 @@ void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_
 	int err = errno_of_icmp(type, code);
 	/* RFC 5461, RFC 1122 4.2.3.9: only a connection that is being opened is given up. */
 	bool opening = sk->c.state == TCP_SYN_SENT || sk->c.state == TCP_SYN_RECV;
-	if (opening && !sk->fastopen_child)
+	if (opening && !fastopen_child_in_use(sk))
 		tcp_done(sk, err);
 	else
 		sk->err_soft = err;

@@ -392,6 +392,68 @@ START_TEST(icmp_does_not_end_a_child_that_is_in_use)
 }
 END_TEST
 
+/* Until accept() it is a connection that is being opened; what came with the SYN can be read. */
+START_TEST(icmp_ends_a_child_nobody_has_accepted)
+{
+	get_cookie();
+	wire_in(w, "S 0:10(10) win 65535 <" OPTIONS ",FO %s>", cookie);
+	wire_out(w, "S. 0:0(0) ack 11");
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 5000);
+	wire_counts(w, TcpExtOutOfWindowIcmps, 1);
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 0);
+	wire_accept(w);
+	wire_state(w, TCP_CLOSE);
+	wire_read(w, 10);
+	ck_assert_int_eq(tcp_error(w->sk), EHOSTUNREACH);
+	wire_in(w, ". 11:11(0) ack 1 win 512");
+	wire_out(w, "R 1:1(0)");
+}
+END_TEST
+
+static bool is_taken;
+
+static bool say_taken(void *ctx, void *user)
+{
+	(void)ctx;
+	(void)user;
+	return is_taken;
+}
+
+/* Popped from the queue is not accepted: a daemon does that ahead of its program. */
+START_TEST(icmp_ends_a_child_the_program_has_not_taken)
+{
+	w->st->ops.accept_is_taken = say_taken;
+	is_taken = true;
+	fast_open();
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 0);
+	wire_state(w, TCP_SYN_RECV);
+	is_taken = false;
+	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 0);
+	wire_state(w, TCP_CLOSE);
+	ck_assert_int_eq(tcp_error(w->sk), EHOSTUNREACH);
+}
+END_TEST
+
+/* RFC 8985 6.2: the ACK of the SYN-ACK tells by SACK of data sent long after it. */
+START_TEST(the_age_of_the_syn_ack_does_not_put_recovery_off)
+{
+	get_cookie();
+	wire_in(w, "S 0:100(100) win 65535 <mss 1000,sackOK,wscale 7,FO %s>", cookie);
+	wire_out(w, "S. 0:0(0) ack 101");
+	wire_accept(w);
+	wire_ms(w, 100);
+	wire_write(w, 10000);
+	wire_ms(w, 1);
+	wire_out_forget(w);
+	wire_in(w, ". 101:101(0) ack 1 win 512 <sack 2001:5001>");
+	wire_out(w, ". 1:1001(1000) ack 101");
+	wire_out(w, ". 1001:2001(1000) ack 101");
+	wire_out_none(w);
+	ck_assert_uint_eq(w->sk->ca_state, CA_RECOVERY);
+	ck_assert_uint_eq(w->sk->cwnd_bytes, 7000);
+}
+END_TEST
+
 /* --- limits (5.1) ------------------------------------------------------------------------------ */
 
 static void open_from(uint16_t port, bool fast)
@@ -616,6 +678,9 @@ Suite *fastopen_server_suite(void)
 		tcase_add_test(tc, tests[i]);
 	tcase_add_test(tc, cookies_are_those_of_linux);
 	tcase_add_test(tc, a_fin_after_the_syns_data_is_acknowledged_at_once);
+	tcase_add_test(tc, icmp_ends_a_child_nobody_has_accepted);
+	tcase_add_test(tc, icmp_ends_a_child_the_program_has_not_taken);
+	tcase_add_test(tc, the_age_of_the_syn_ack_does_not_put_recovery_off);
 	tcase_add_test(tc, the_answer_fills_the_window_of_the_syn);
 	tcase_add_test(tc, the_data_of_the_syn_does_not_open_the_window);
 	tcase_add_loop_test(tc, what_is_delivered_is_counted_from_the_syn_ack_on, 0, 2);
