@@ -28,6 +28,7 @@
 #define CONFIG_ADDRESSES_MAX 8
 #define CONFIG_ROUTES_MAX 64
 #define CONFIG_SYSCTLS_MAX 64
+#define SYSCTL_VALUE_MAX 512
 #define CONFIG_PATH_MAX 100 /* fits sun_path with the abstract name's prefix */
 
 struct config_address {
@@ -37,7 +38,7 @@ struct config_address {
 
 struct config_sysctl {
 	char name[64]; /* "net.ipv4.tcp_sack" */
-	char value[64];
+	char value[SYSCTL_VALUE_MAX];
 };
 
 struct config {

@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/config.h"
 #include "daemon/control_impl.h"
-
-#define VALUE_MAX 128
 
 static json_t *document(json_t *values)
 {
@@ -23,7 +22,7 @@ static json_t *list_all(const struct control_call *call)
 {
 	const struct sysctls *s = stack_sysctls(call->d->stack);
 	json_t *values = json_object();
-	char value[VALUE_MAX];
+	char value[SYSCTL_VALUE_MAX];
 
 	for (unsigned i = 0; sysctl_name(i); i++)
 		if ((call->may_change || !sysctl_is_secret(sysctl_name(i))) &&
@@ -47,7 +46,7 @@ static json_t *get(struct control_call *call)
 {
 	const struct sysctls *s = stack_sysctls(call->d->stack);
 	json_t *values = json_object();
-	char value[VALUE_MAX];
+	char value[SYSCTL_VALUE_MAX];
 
 	for (int i = 1; i < call->argc; i++) {
 		if (!call->may_change && sysctl_is_secret(call->argv[i])) {
@@ -65,7 +64,8 @@ static json_t *get(struct control_call *call)
 }
 
 /* The value's words, those after the "=" and all that follow, with single spaces. */
-static bool join_value(const struct control_call *call, const char *first, char value[VALUE_MAX])
+static bool join_value(const struct control_call *call, const char *first,
+		       char value[SYSCTL_VALUE_MAX])
 {
 	size_t len = 0;
 
@@ -74,8 +74,8 @@ static bool join_value(const struct control_call *call, const char *first, char 
 		const char *word = i == 1 ? first : call->argv[i];
 		if (!strcmp(word, "") || (i == 2 && !strcmp(word, "=")))
 			continue;
-		int n = snprintf(value + len, VALUE_MAX - len, "%s%s", len ? " " : "", word);
-		if (n < 0 || (size_t)n >= VALUE_MAX - len)
+		int n = snprintf(value + len, SYSCTL_VALUE_MAX - len, "%s%s", len ? " " : "", word);
+		if (n < 0 || (size_t)n >= SYSCTL_VALUE_MAX - len)
 			return false;
 		len += (size_t)n;
 	}
@@ -85,7 +85,7 @@ static bool join_value(const struct control_call *call, const char *first, char 
 static json_t *set(struct control_call *call, char *name, const char *first)
 {
 	struct sysctls *s = stack_sysctls(call->d->stack);
-	char value[VALUE_MAX];
+	char value[SYSCTL_VALUE_MAX];
 
 	json_t *refused = control_refuse_change(call);
 	if (refused)

@@ -125,10 +125,10 @@ static bool peer_alive(int fd)
 	return alive;
 }
 
-bool peer_may_bind_low_port(int fd, const struct ucred *cred)
+bool peer_has_capability(int fd, const struct ucred *cred, int capability)
 {
 	if (cred->uid == 0)
 		return true;
-	return has_capability(cred->pid, CAP_NET_BIND_SERVICE) && same_user_namespace(cred->pid) &&
+	return has_capability(cred->pid, capability) && same_user_namespace(cred->pid) &&
 	       peer_alive(fd);
 }

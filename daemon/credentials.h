@@ -13,7 +13,7 @@ uint64_t process_began(pid_t pid);	     /* the kernel's ticks since boot; 0: it 
 void process_comm(pid_t pid, char comm[16]); /* "" if it cannot be had */
 /* The rule of a socket's file (write permission), for those who come by the abstract name. */
 bool peer_may_write(int fd, const struct ucred *cred, uid_t owner, gid_t group, mode_t mode);
-/* CAP_NET_BIND_SERVICE in our user namespace, or root. */
-bool peer_may_bind_low_port(int fd, const struct ucred *cred);
+/* CAP_* in our user namespace, or root. */
+bool peer_has_capability(int fd, const struct ucred *cred, int capability);
 
 #endif

@@ -10,6 +10,7 @@
 #include "daemon/rpc_request.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "daemon/kept_options.h"
 #include "daemon/linger.h"
 #include "daemon/log.h"
+#include "daemon/option_right.h"
 #include "daemon/processes.h"
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
@@ -89,7 +91,7 @@ static int bind_right(struct rpc_call *call, const struct sock_addr *local)
 	if (!here || local->port == 0 ||
 	    local->port >= stack_sysctls(call->d->stack)->ip_unprivileged_port_start)
 		return 0;
-	return peer_may_bind_low_port(call->fd, &call->cred) ? 0 : -EACCES;
+	return peer_has_capability(call->fd, &call->cred, CAP_NET_BIND_SERVICE) ? 0 : -EACCES;
 }
 
 static int bind_address(struct rpc_call *call, struct sock_addr *local)
@@ -208,7 +210,9 @@ static int do_setsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_r
 		pump_collect(xs);
 	if (!xs->sk)
 		return 0;
-	int err = tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
+	int err = option_right(call, xs->sk);
+	if (!err)
+		err = tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
 	if (!err && req->flags & RPC_FLAG_KEEP && undecided(xs))
 		err =
 		    kept_options_put(&xs->kept, req->level, req->name, req->value, req->value_len);

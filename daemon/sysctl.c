@@ -20,7 +20,9 @@ enum sysctl_kind {
 	SYSCTL_U16_PAIR,
 	SYSCTL_U32_TRIPLE,
 	SYSCTL_CONGESTION,
+	SYSCTL_CONGESTION_LIST,
 	SYSCTL_CONGESTION_NAMES, /* to be read */
+	SYSCTL_PORT_RANGES,
 	SYSCTL_FASTOPEN_KEY
 };
 
@@ -109,6 +111,9 @@ static const struct sysctl_row rows[] = {
     {"net.ipv4.tcp_fastopen_key", AT(tcp_fastopen_key), SYSCTL_FASTOPEN_KEY, 0, 0},
     {"net.ipv4.tcp_congestion_control", AT(tcp_congestion_control), SYSCTL_CONGESTION, 0, 0},
     {"net.ipv4.tcp_available_congestion_control", 0, SYSCTL_CONGESTION_NAMES, 0, 0},
+    {"net.ipv4.tcp_allowed_congestion_control", AT(tcp_allowed_congestion_control),
+     SYSCTL_CONGESTION_LIST, 0, 0},
+    {"net.ipv4.ip_local_reserved_ports", AT(ip_local_reserved_ports), SYSCTL_PORT_RANGES, 0, 65535},
     {"net.ipv4.ip_local_port_range", AT(ip_local_port_range), SYSCTL_U16_PAIR, 1, 65535},
     {"net.ipv4.ip_unprivileged_port_start", AT(ip_unprivileged_port_start), SYSCTL_U16, 0, 65535},
     IPV4("ip_default_ttl", ip_default_ttl, 1, 255),
@@ -118,6 +123,7 @@ static const struct sysctl_row rows[] = {
     IPV4("ipfrag_time", ipfrag_time_s, 1, 255),
     IPV4("icmp_msgs_per_sec", icmp_ratelimit_per_s, 0, 1u << 20),
     IPV4("icmp_msgs_burst", icmp_msgs_burst, 0, 1u << 20),
+    IPV4("icmp_echo_ignore_all", icmp_echo_ignore_all, 0, 1),
     IPV4("route.mtu_expires", ip_pmtu_expires_s, 1, SECONDS_MAX),
     IPV4("route.min_pmtu", ip_min_pmtu, 68, 65535),
     NEIGH("gc_thresh3", neigh_gc_thresh3, 1, 1u << 20),
@@ -162,13 +168,90 @@ static bool parse_numbers(const struct sysctl_row *row, const char *s, uint32_t 
 static bool set_congestion(char *to, const char *value)
 {
 	const size_t room = sizeof(((struct sysctls *)0)->tcp_congestion_control);
-	const char *name = tcp_available_congestion_control();
-	size_t len = strlen(value);
 
-	for (; *name; name += strcspn(name, " "), name += *name == ' ')
-		if (len && len == strcspn(name, " ") && !strncmp(name, value, len))
-			return copy_string(to, room, value);
-	return false;
+	return tcp_congestion_control_listed(tcp_available_congestion_control(), value,
+					     strlen(value)) &&
+	       copy_string(to, room, value);
+}
+
+static bool set_congestion_list(char *to, const char *value)
+{
+	const size_t room = sizeof(((struct sysctls *)0)->tcp_allowed_congestion_control);
+	size_t len;
+
+	for (const char *w = value; *w; w += len, w += *w == ' ') {
+		len = strcspn(w, " ");
+		if (!tcp_congestion_control_listed(tcp_available_congestion_control(), w, len))
+			return false;
+	}
+	return copy_string(to, room, value);
+}
+
+/* "LOW-HIGH" or "PORT" marked in `bits`. */
+static bool mark_ports(uint32_t *bits, char *word, uint32_t max)
+{
+	char *dash = strchr(word, '-');
+	uint32_t low, high;
+
+	if (dash)
+		*dash = '\0';
+	if (!parse_u32(word, 0, max, &low) || !parse_u32(dash ? dash + 1 : word, low, max, &high))
+		return false;
+	for (uint32_t port = low; port <= high; port++)
+		bits[port / 32] |= 1u << port % 32;
+	return true;
+}
+
+/* What is marked, in as few ranges as it takes; false: those are too many. */
+static bool gather_ranges(struct port_ranges *to, const uint32_t *bits, uint32_t max)
+{
+	bool within = false;
+
+	for (uint32_t port = 0; port <= max; port++) {
+		bool marked = bits[port / 32] >> port % 32 & 1;
+		if (marked && !within && to->count == PORT_RANGES_MAX)
+			return false;
+		if (marked && !within)
+			to->range[to->count++].low = (uint16_t)port;
+		if (marked)
+			to->range[to->count - 1].high = (uint16_t)port;
+		within = marked;
+	}
+	return true;
+}
+
+/* "8080,9000-9100", in any order, or nothing. */
+static bool set_port_ranges(const struct sysctl_row *row, struct port_ranges *to, const char *value)
+{
+	char copy[SYSCTL_VALUE_MAX], *save = NULL;
+	uint32_t bits[65536 / 32] = {0};
+	struct port_ranges ranges = {0};
+
+	if (!copy_string(copy, sizeof(copy), value))
+		return false;
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
+		if (!mark_ports(bits, w, row->max))
+			return false;
+	if (!gather_ranges(&ranges, bits, row->max))
+		return false;
+	*to = ranges;
+	return true;
+}
+
+static int print_port_ranges(const struct port_ranges *r, char *value, size_t value_len)
+{
+	size_t len = 0;
+
+	value[0] = '\0';
+	for (uint32_t i = 0; i < r->count && len < value_len; i++) {
+		unsigned low = r->range[i].low, high = r->range[i].high;
+		const char *comma = i ? "," : "";
+		len += (size_t)(low == high
+				    ? snprintf(value + len, value_len - len, "%s%u", comma, low)
+				    : snprintf(value + len, value_len - len, "%s%u-%u", comma, low,
+					       high));
+	}
+	return (int)len;
 }
 
 /* A sign and a number of at most max. */
@@ -260,8 +343,12 @@ int sysctl_set(struct sysctls *s, const char *name, const char *value)
 		return 0;
 	case SYSCTL_CONGESTION:
 		return set_congestion(at, value) ? 0 : -EINVAL;
+	case SYSCTL_CONGESTION_LIST:
+		return set_congestion_list(at, value) ? 0 : -EINVAL;
 	case SYSCTL_CONGESTION_NAMES:
 		return -EACCES;
+	case SYSCTL_PORT_RANGES:
+		return set_port_ranges(row, (struct port_ranges *)at, value) ? 0 : -EINVAL;
 	case SYSCTL_FASTOPEN_KEY:
 		return set_fastopen_key((struct fastopen_keys *)at, value) ? 0 : -EINVAL;
 	}
@@ -294,7 +381,11 @@ int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t va
 	case SYSCTL_U32_TRIPLE:
 		len = snprintf(value, value_len, "%u %u %u", u32[0], u32[1], u32[2]);
 		break;
+	case SYSCTL_PORT_RANGES:
+		len = print_port_ranges((const struct port_ranges *)at, value, value_len);
+		break;
 	case SYSCTL_CONGESTION:
+	case SYSCTL_CONGESTION_LIST:
 		len = snprintf(value, value_len, "%s", at);
 		break;
 	case SYSCTL_CONGESTION_NAMES:

@@ -70,6 +70,7 @@ static const struct sysctls defaults = {
     .tcp_probe_threshold = 8,
     .tcp_max_sockets = 1048576,
     .tcp_congestion_control = "cubic",
+    .tcp_allowed_congestion_control = "reno cubic bbr",
     .ip_local_port_range = {32768, 60999},
     .ip_unprivileged_port_start = 1024,
     .ip_default_ttl = 64,

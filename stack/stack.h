@@ -88,6 +88,15 @@ struct fastopen_keys {
  * What can be tuned, under the names Linux gives (net.ipv4.<name>, net.core.<name>). Times keep
  * Linux's units. stack_sysctls() returns the live struct: changes hold for what happens next.
  */
+#define PORT_RANGES_MAX 32
+
+struct port_ranges {
+	uint32_t count;
+	struct {
+		uint16_t low, high;
+	} range[PORT_RANGES_MAX]; /* ascending, with gaps between them */
+};
+
 struct sysctls {
 	uint32_t somaxconn;		/* 4096 */
 	uint32_t rmem_max, wmem_max;	/* 212992: what SO_RCVBUF, SO_SNDBUF can ask for */
@@ -150,28 +159,31 @@ struct sysctls {
 	uint32_t tcp_probe_threshold;		/* 8 bytes */
 	uint32_t tcp_max_sockets;		/* 1048576 */
 	uint32_t tcp_fastopen;			/* 1: TFO_* in tcp/fastopen.h */
-	uint32_t tcp_fastopen_blackhole_timeout_s; /* 0: black holes are not looked for */
-	struct fastopen_keys tcp_fastopen_key;	   /* at random */
-	char tcp_congestion_control[16];	   /* "cubic" when there, else "reno" */
-	uint16_t ip_local_port_range[2];	   /* 32768, 60999 */
-	uint16_t ip_unprivileged_port_start;	   /* 1024; enforced by the caller of tcp_bind() */
-	uint32_t ip_default_ttl;		   /* 64 */
-	uint32_t ipfrag_high_thresh;		   /* 4 MiB */
-	uint32_t ipfrag_max_queues;		   /* 1024 datagrams */
-	uint32_t ipfrag_max_fragments;		   /* 64 per datagram */
-	uint32_t ipfrag_time_s;			   /* 30 */
-	uint32_t icmp_ratelimit_per_s;		   /* 1000, burst icmp_msgs_burst */
-	uint32_t icmp_msgs_burst;		   /* 50 */
-	uint32_t ip_pmtu_expires_s;		   /* 600 */
-	uint32_t ip_min_pmtu;			   /* 552 */
-	uint32_t neigh_gc_thresh3;		   /* 1024 entries */
-	uint32_t neigh_unres_qlen;		   /* 64 packets per incomplete entry */
-	uint32_t neigh_retrans_ms;		   /* 1000 */
-	uint32_t neigh_reachable_ms;		   /* 30000 */
-	uint32_t neigh_delay_first_probe_ms;	   /* 5000 */
-	uint32_t neigh_mcast_solicit;		   /* 3 */
-	uint32_t neigh_ucast_solicit;		   /* 3 */
-	uint32_t neigh_gc_stale_s;		   /* 60 */
+	uint32_t tcp_fastopen_blackhole_timeout_s;  /* 0: black holes are not looked for */
+	struct fastopen_keys tcp_fastopen_key;	    /* at random */
+	char tcp_congestion_control[16];	    /* "cubic" when there, else "reno" */
+	char tcp_allowed_congestion_control[32];    /* all; enforced by tcp_setsockopt()'s caller */
+	uint16_t ip_local_port_range[2];	    /* 32768, 60999 */
+	struct port_ranges ip_local_reserved_ports; /* none: to be bound by name only */
+	uint16_t ip_unprivileged_port_start;	    /* 1024; enforced by the caller of tcp_bind() */
+	uint32_t ip_default_ttl;		    /* 64 */
+	uint32_t ipfrag_high_thresh;		    /* 4 MiB */
+	uint32_t ipfrag_max_queues;		    /* 1024 datagrams */
+	uint32_t ipfrag_max_fragments;		    /* 64 per datagram */
+	uint32_t ipfrag_time_s;			    /* 30 */
+	uint32_t icmp_ratelimit_per_s;		    /* 1000, burst icmp_msgs_burst */
+	uint32_t icmp_msgs_burst;		    /* 50 */
+	uint32_t icmp_echo_ignore_all;		    /* 0 */
+	uint32_t ip_pmtu_expires_s;		    /* 600 */
+	uint32_t ip_min_pmtu;			    /* 552 */
+	uint32_t neigh_gc_thresh3;		    /* 1024 entries */
+	uint32_t neigh_unres_qlen;		    /* 64 packets per incomplete entry */
+	uint32_t neigh_retrans_ms;		    /* 1000 */
+	uint32_t neigh_reachable_ms;		    /* 30000 */
+	uint32_t neigh_delay_first_probe_ms;	    /* 5000 */
+	uint32_t neigh_mcast_solicit;		    /* 3 */
+	uint32_t neigh_ucast_solicit;		    /* 3 */
+	uint32_t neigh_gc_stale_s;		    /* 60 */
 };
 
 /* NULL when memory is short or config is out of range. `ctx` is passed to ops. */

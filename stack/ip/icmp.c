@@ -191,6 +191,8 @@ static enum drop_reason handle(struct stack *st, const struct pkt *p, const stru
 	switch (p->data[0]) {
 	case ICMP_ECHO:
 		snmp_inc(st, IcmpInEchos);
+		if (st->sysctl.icmp_echo_ignore_all)
+			return DROP_ICMP_IGNORED;
 		echo_reply(st, p, m);
 		return DROP_NONE;
 	case ICMP_ECHO_REPLY:

@@ -177,6 +177,16 @@ static struct port_range ephemeral_ports(const struct stack *st)
 	return (struct port_range){.low = low, .count = high >= low ? high - low + 1 : 0};
 }
 
+/* RFC 6056 3.2: ports that are kept for those who name them. */
+static bool is_reserved(const struct stack *st, uint16_t port)
+{
+	const struct port_ranges *r = &st->sysctl.ip_local_reserved_ports;
+	for (uint32_t i = 0; i < r->count; i++)
+		if (port >= r->range[i].low && port <= r->range[i].high)
+			return true;
+	return false;
+}
+
 /* RFC 6056 3.3.1: the first free one from a random one on. 0: none is free. */
 static uint16_t choose_port(struct tcp_sock *sk)
 {
@@ -185,7 +195,7 @@ static uint16_t choose_port(struct tcp_sock *sk)
 	uint32_t start = r.count ? random_below(&st->random, r.count) : 0;
 	for (uint32_t i = 0; i < r.count; i++) {
 		uint16_t port = (uint16_t)(r.low + (start + i) % r.count);
-		if (!port_conflicts(sk, port, SHARE_NONE))
+		if (!is_reserved(st, port) && !port_conflicts(sk, port, SHARE_NONE))
 			return port;
 	}
 	return 0;
@@ -317,7 +327,7 @@ int bind_connect(struct tcp_sock *sk)
 	for (uint32_t i = 0; i < r.count; i++) {
 		uint16_t port = (uint16_t)(r.low + (offset + st->tcp.next_ephemeral++) % r.count);
 		struct bind_bucket *b = bucket_find(st, port);
-		if ((b && b->bound) || !claim_tuple(sk, port, false))
+		if ((b && b->bound) || is_reserved(st, port) || !claim_tuple(sk, port, false))
 			continue;
 		b = bucket_get(st, port); /* the TIME_WAIT that gave way may have been its last */
 		if (!b)

@@ -29,6 +29,16 @@ const char *tcp_available_congestion_control(void)
 	return "reno cubic bbr";
 }
 
+bool tcp_congestion_control_listed(const char *list, const char *name, size_t len)
+{
+	for (size_t n; *list; list += n, list += *list == ' ') {
+		n = strcspn(list, " ");
+		if (len && len == n && !strncmp(list, name, len))
+			return true;
+	}
+	return false;
+}
+
 int tcp_set_congestion_control(struct tcp_sock *sk, const char *name)
 {
 	const struct cc_ops *ops = cc_find(name);

@@ -119,15 +119,31 @@ static int set_socket(struct tcp_sock *sk, int name, int value, const void *val,
 
 /* --- IPPROTO_TCP, set ------------------------------------------------------------------------ */
 
+static void read_name(char name[CA_NAME_MAX], const void *val, size_t len)
+{
+	size_t n = strnlen(val, len < CA_NAME_MAX - 1 ? len : CA_NAME_MAX - 1);
+	memcpy(name, val, n);
+	name[n] = '\0';
+}
+
 static int set_congestion(struct tcp_sock *sk, const void *val, size_t len)
 {
 	char name[CA_NAME_MAX];
 	if (len < 1)
 		return -EINVAL;
-	size_t n = strnlen(val, len < CA_NAME_MAX - 1 ? len : CA_NAME_MAX - 1);
-	memcpy(name, val, n);
-	name[n] = '\0';
+	read_name(name, val, len);
 	return tcp_set_congestion_control(sk, name);
+}
+
+/* As Linux has it, the default is for everybody; so is what the socket has, or what nobody has. */
+bool tcp_congestion_control_allowed(const struct tcp_sock *sk, const void *val, size_t len)
+{
+	const struct sysctls *s = &sk->stack->sysctl;
+	char name[CA_NAME_MAX];
+	read_name(name, val, len);
+	const struct cc_ops *ops = cc_find(name);
+	return !ops || ops == sk->cc || !strcmp(name, s->tcp_congestion_control) ||
+	       tcp_congestion_control_listed(s->tcp_allowed_congestion_control, name, strlen(name));
 }
 
 static int in_range(int value, int low, int high)

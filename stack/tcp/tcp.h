@@ -139,6 +139,9 @@ int tcp_getsockopt(struct tcp_sock *sk, int level, int name, void *val, size_t *
 
 /* What TCP_CONGESTION takes: names with single spaces between them. */
 const char *tcp_available_congestion_control(void);
+bool tcp_congestion_control_listed(const char *list, const char *name, size_t len);
+/* Is this value of TCP_CONGESTION for everybody? If not, it is the caller who knows rights. */
+bool tcp_congestion_control_allowed(const struct tcp_sock *sk, const void *val, size_t len);
 
 enum tcp_state tcp_state(const struct tcp_sock *sk);
 int tcp_error(struct tcp_sock *sk); /* sk_err, positive; reading it clears it */

@@ -66,3 +66,21 @@ status=0
 "$BUILD/xtcpctl" --socket "$tmp/nobody.sock" ss >"$tmp/out" 2>&1 || status=$?
 equal "status without a daemon" "$status" 3
 contains "without a daemon" "$(cat "$tmp/out")" "$tmp/nobody.sock"
+
+# What the administrator does not allow is for those with CAP_NET_ADMIN.
+choose() # PREFIX...: what a program gets that wants BBR
+{
+	run "$@" "$python" -c "import socket
+try:
+    socket.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b'bbr')
+    print('taken')
+except PermissionError:
+    print('refused')"
+}
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+equal "BBR for nobody" "$(choose "${nobody[@]}")" taken
+ctl sysctl net.ipv4.tcp_allowed_congestion_control="reno cubic" >/dev/null
+equal "BBR for nobody, not allowed" "$(choose "${nobody[@]}")" refused
+equal "BBR for root, not allowed" "$(choose)" taken
+equal "BBR for nobody with the capability" \
+	"$(choose "${nobody[@]}" --inh-caps +net_admin --ambient-caps +net_admin)" taken

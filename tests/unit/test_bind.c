@@ -336,6 +336,25 @@ START_TEST(ports_of_two_destinations_are_not_in_a_row)
 }
 END_TEST
 
+START_TEST(reserved_ports_are_for_those_who_name_them)
+{
+	struct sysctls *s = stack_sysctls(w->st);
+	s->ip_local_port_range[0] = 50000;
+	s->ip_local_port_range[1] = 50004;
+	s->ip_local_reserved_ports = (struct port_ranges){2, {{50000, 50001}, {50003, 50003}}};
+	struct tcp_sock *first = bound(0, HOST_V4, 0), *second = bound(0, HOST_V4, 0);
+	ck_assert_uint_eq(tcp_local(first).port + tcp_local(second).port, 50002 + 50004);
+	ck_assert_int_eq(try_bind(0, HOST_V4, 0), -EADDRINUSE);
+	ck_assert_int_eq(connect_from(wire_socket(w), 80), -EADDRNOTAVAIL);
+	ck_assert_int_eq(try_bind(0, HOST_V4, 50001), 0);
+	tcp_close(first, false);
+	struct tcp_sock *sk = wire_socket(w);
+	ck_assert_int_eq(connect_from(sk, 80), 0);
+	ck_assert(tcp_local(sk).port == 50002 || tcp_local(sk).port == 50004);
+	ck_assert_int_eq(connect_from(wire_socket(w), 80), -EADDRNOTAVAIL);
+}
+END_TEST
+
 /* IP_BIND_ADDRESS_NO_PORT: the address now, the port by connect(). */
 START_TEST(an_address_without_a_port)
 {
@@ -379,6 +398,7 @@ Suite *bind_suite(void)
 				      connect_from_a_bound_port_must_be_unique,
 				      disconnect_gives_the_chosen_port_back,
 				      ports_of_two_destinations_are_not_in_a_row,
+				      reserved_ports_are_for_those_who_name_them,
 				      an_address_without_a_port};
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)

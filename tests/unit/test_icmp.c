@@ -43,6 +43,18 @@ START_TEST(echo_returns_everything)
 }
 END_TEST
 
+START_TEST(echo_can_be_left_unanswered)
+{
+	struct host *h = host_new();
+	stack_sysctls(h->st)->icmp_echo_ignore_all = 1;
+	icmp_in(h, ICMP_ECHO, 0, 1, "abc", 3);
+	ck_assert_ptr_null(host_sent(h));
+	ck_assert_uint_eq(host_counter(h, IcmpInEchos), 1);
+	ck_assert_uint_eq(host_drops(h, DROP_ICMP_IGNORED), 1);
+	host_free(h);
+}
+END_TEST
+
 START_TEST(echo_of_odd_and_empty_bodies)
 {
 	struct host *h = host_new();
@@ -455,6 +467,7 @@ Suite *icmp_suite(void)
 	TCase *echo = tcase_create("echo");
 	tcase_add_test(echo, echo_returns_everything);
 	tcase_add_test(echo, echo_of_odd_and_empty_bodies);
+	tcase_add_test(echo, echo_can_be_left_unanswered);
 	tcase_add_test(echo, damaged_messages_are_dropped);
 	tcase_add_test(echo, other_types_are_ignored);
 	suite_add_tcase(s, echo);

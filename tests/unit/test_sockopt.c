@@ -302,6 +302,27 @@ START_TEST(congestion_control_by_name)
 }
 END_TEST
 
+static bool allowed(const char *name)
+{
+	return tcp_congestion_control_allowed(sk, name, strlen(name));
+}
+
+START_TEST(some_congestion_control_is_for_everybody)
+{
+	struct sysctls *s = stack_sysctls(w->st);
+	ck_assert(allowed("bbr"));
+	strcpy(s->tcp_allowed_congestion_control, "cubic");
+	ck_assert(!allowed("bbr"));
+	ck_assert(!allowed("reno"));
+	ck_assert(allowed("cubic"));
+	ck_assert(allowed("cub")); /* there is none: ENOENT is the stack's to say */
+	strcpy(s->tcp_congestion_control, "bbr");
+	ck_assert(allowed("bbr"));
+	ck_assert_int_eq(tcp_setsockopt(sk, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+	ck_assert(allowed("reno")); /* as it is already */
+}
+END_TEST
+
 START_TEST(defer_accept_is_rounded_to_timeouts)
 {
 	static const int cases[][2] = {{0, 0}, {1, 1}, {2, 3}, {3, 3}, {4, 7}, {30, 31}, {-5, 0}};
@@ -535,6 +556,7 @@ Suite *sockopt_suite(void)
 				      ip_mtu_needs_a_connection,
 				      ip_options_are_none,
 				      congestion_control_by_name,
+				      some_congestion_control_is_for_everybody,
 				      defer_accept_is_rounded_to_timeouts,
 				      linger2,
 				      window_clamp,

@@ -73,6 +73,8 @@ static const struct {
     {"net.ipv4.tcp_pacing_ss_ratio", "200"},
     {"net.ipv4.tcp_pacing_ca_ratio", "120"},
     {"net.ipv4.tcp_available_congestion_control", "reno cubic bbr"},
+    {"net.ipv4.ip_local_reserved_ports", ""},
+    {"net.ipv4.icmp_echo_ignore_all", "0"},
     {"net.ipv4.tcp_sack", "1"},
     {"net.ipv4.tcp_fastopen", "1"},
     {"net.ipv4.tcp_dsack", "1"},
@@ -147,6 +149,19 @@ static const struct {
     {"net.ipv4.tcp_fastopen_key", "0-1-2-3,4-5-6-7,", -EINVAL},
     {"net.ipv4.tcp_fastopen_key", "0-1-2-123456789", -EINVAL},
     {"net.ipv4.tcp_fastopen_key", "0-1-2- 3", -EINVAL},
+    {"net.ipv4.icmp_echo_ignore_all", "2", -EINVAL},
+    {"net.ipv4.tcp_allowed_congestion_control", "bbr reno", 0},
+    {"net.ipv4.tcp_allowed_congestion_control", "", 0},
+    {"net.ipv4.tcp_allowed_congestion_control", "reno vegas", -EINVAL},
+    {"net.ipv4.tcp_allowed_congestion_control", "reno  cubic", -EINVAL},
+    {"net.ipv4.tcp_allowed_congestion_control", "reno cubic bbr reno cubic bbr reno", -EINVAL},
+    {"net.ipv4.ip_local_reserved_ports", "", 0},
+    {"net.ipv4.ip_local_reserved_ports", "65535", 0},
+    {"net.ipv4.ip_local_reserved_ports", "65536", -EINVAL},
+    {"net.ipv4.ip_local_reserved_ports", "9-8", -EINVAL},
+    {"net.ipv4.ip_local_reserved_ports", "8-", -EINVAL},
+    {"net.ipv4.ip_local_reserved_ports", "-8", -EINVAL},
+    {"net.ipv4.ip_local_reserved_ports", "8080 9000", -EINVAL},
     {"net.ipv4.no_such", "1", -ENOENT},
     {"net.core.tcp_sack_", "1", -ENOENT},
     {"", "1", -ENOENT},
@@ -165,6 +180,29 @@ START_TEST(a_value_is_taken_or_refused_whole)
 }
 END_TEST
 
+START_TEST(reserved_ports_are_said_in_order_and_merged)
+{
+	struct stack *st = stack_new();
+	struct sysctls *s = stack_sysctls(st);
+	const char *name = "net.ipv4.ip_local_reserved_ports";
+	char value[SYSCTL_VALUE_MAX], many[SYSCTL_VALUE_MAX];
+	size_t len = 0;
+
+	ck_assert_int_eq(sysctl_set(s, name, "9000-9100,8080,0,9050-9200,8081,9201"), 0);
+	ck_assert_int_eq(sysctl_get(s, name, value, sizeof(value)), 0);
+	ck_assert_str_eq(value, "0,8080-8081,9000-9201");
+	for (unsigned i = 0; i < PORT_RANGES_MAX; i++)
+		len += (size_t)snprintf(many + len, sizeof(many) - len, "%s%u-%u", i ? "," : "",
+					10000 + i * 10, 10001 + i * 10);
+	ck_assert_int_eq(sysctl_set(s, name, many), 0);
+	ck_assert_int_eq(sysctl_get(s, name, value, sizeof(value)), 0);
+	ck_assert_str_eq(value, many);
+	snprintf(many + len, sizeof(many) - len, ",1");
+	ck_assert_int_eq(sysctl_set(s, name, many), -EINVAL);
+	stack_destroy(st);
+}
+END_TEST
+
 Suite *sysctl_suite(void)
 {
 	Suite *s = suite_create("sysctl");
@@ -173,6 +211,7 @@ Suite *sysctl_suite(void)
 	tcase_add_test(t, every_default_is_a_value_its_sysctl_takes);
 	tcase_add_loop_test(t, a_default_is_linux_s, 0,
 			    (int)(sizeof(defaults) / sizeof(defaults[0])));
+	tcase_add_test(t, reserved_ports_are_said_in_order_and_merged);
 	tcase_add_loop_test(t, a_value_is_taken_or_refused_whole, 0,
 			    (int)(sizeof(attempts) / sizeof(attempts[0])));
 	suite_add_tcase(s, t);
