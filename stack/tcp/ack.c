@@ -329,15 +329,6 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 	restart_timer(sk, s);
 }
 
-static void challenge(struct tcp_sock *sk)
-{
-	if (!tcp_challenge_allowed(sk->stack))
-		return;
-	snmp_inc(sk->stack, TcpExtTCPChallengeACK);
-	sk->ack_now = true;
-	tcp_want_flush(sk);
-}
-
 /* A duplicate of an ACK already passed: its SACK blocks may still be news. */
 static void old_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
@@ -353,7 +344,7 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 	uint32_t prior_una = sk->snd_una;
 	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT, else a challenge ACK. */
 	if (seq_gt(seg->ack, sk->snd_nxt) || seq_lt(seg->ack, prior_una - sk->max_window)) {
-		challenge(sk);
+		tcp_challenge_ack(sk);
 		return false;
 	}
 	if (seq_lt(seg->ack, prior_una)) {

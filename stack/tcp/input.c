@@ -69,15 +69,6 @@ static void replace_ts_recent(struct tcp_sock *sk, const struct tcp_segment *seg
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static void challenge_ack(struct tcp_sock *sk)
-{
-	if (tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, TcpExtTCPACKSkippedChallenge) ||
-	    !tcp_challenge_allowed(sk->stack))
-		return;
-	snmp_inc(sk->stack, TcpExtTCPChallengeACK);
-	tcp_send_ack(sk);
-}
-
 static void duplicate_ack(struct tcp_sock *sk, const struct tcp_segment *seg, enum snmp skipped)
 {
 	/* Data is answered always: only answers to bare segments can make two hosts echo. */
@@ -143,7 +134,7 @@ static void answer_syn(struct tcp_sock *sk)
 {
 	snmp_inc(sk->stack, TcpExtTCPSYNChallenge);
 	drop(sk, DROP_TCP_INVALID_SYN);
-	challenge_ack(sk);
+	tcp_challenge_ack(sk);
 }
 
 /* RFC 5961 3.2. sk may be gone. */
@@ -153,7 +144,7 @@ static void answer_reset(struct tcp_sock *sk, const struct tcp_segment *seg)
 	if (reset_is_exact(sk, seg->seq))
 		take_reset(sk);
 	else
-		challenge_ack(sk);
+		tcp_challenge_ack(sk);
 }
 
 /* RFC 9293 3.10.7.4, first. */

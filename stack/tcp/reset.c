@@ -75,7 +75,7 @@ static uint32_t challenges_per_second(struct stack *st)
 	return limit ? (limit + 1) / 2 + random_below(&st->random, limit) : 0;
 }
 
-bool tcp_challenge_allowed(struct stack *st)
+static bool challenge_allowed(struct stack *st)
 {
 	struct tcp_layer *tcp = &st->tcp;
 	if (st->now_us - tcp->challenge_window_us >= SEC_US) {
@@ -97,4 +97,13 @@ bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter
 	}
 	*last_us = st->now_us;
 	return false;
+}
+
+void tcp_challenge_ack(struct tcp_sock *sk)
+{
+	if (tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, TcpExtTCPACKSkippedChallenge) ||
+	    !challenge_allowed(sk->stack))
+		return;
+	snmp_inc(sk->stack, TcpExtTCPChallengeACK);
+	tcp_send_ack(sk);
 }

@@ -557,8 +557,8 @@ void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const stru
 /* A bare segment of a request_sock or a timewait_sock, signed as it must be. */
 void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, uint32_t ack,
 		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl);
-/* RFC 5961 7: false when the per-second or per-socket limit says no. */
-bool tcp_challenge_allowed(struct stack *st);
+/* RFC 5961 7: an ACK, unless the per-second or the per-socket limit says no. */
+void tcp_challenge_ack(struct tcp_sock *sk);
 bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter);
 
 /* ------------------------------------------------------------------ the connection */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Closing: RFC 9293 3.6 and 3.10.4, every state after ESTABLISHED, resets and their errnos. */
+/* Closing: RFC 9293 3.6 and 3.10.4, every state after ESTABLISHED. */
 #include <errno.h>
 
 #include "tests/unit/suites.h"
@@ -358,191 +358,6 @@ START_TEST(an_orphan_gives_up)
 }
 END_TEST
 
-/* --- RST (RFC 9293 3.10.7.4, RFC 5961 3) ----------------------------------------------------- */
-
-START_TEST(reset_in_established)
-{
-	wire_in(w, "P. 1:11(10) ack 1 win 500");
-	wire_out_forget(w);
-	wire_in(w, "R 11:11(0) win 0");
-	wire_out_none(w);
-	wire_state(w, TCP_CLOSE);
-	wire_events(w, TCP_EVENT_READABLE | TCP_EVENT_ERROR);
-	wire_read(w, 10);
-	ck_assert_int_eq(tcp_error(w->sk), ECONNRESET);
-	wire_counts(w, TcpEstabResets, 1);
-	wire_counts(w, TcpCurrEstab, 0);
-}
-END_TEST
-
-START_TEST(reset_in_close_wait)
-{
-	wire_in(w, "F. 1:1(0) ack 1 win 500");
-	wire_in(w, "R 2:2(0) win 0");
-	ck_assert_int_eq(tcp_error(w->sk), EPIPE);
-	wire_counts(w, TcpEstabResets, 1);
-}
-END_TEST
-
-START_TEST(reset_from_before_the_fin_in_close_wait)
-{
-	wire_in(w, "F. 1:1(0) ack 1 win 500");
-	wire_ms(w, 50);
-	wire_in(w, "R 1:1(0) win 0");
-	ck_assert_int_eq(tcp_error(w->sk), EPIPE);
-}
-END_TEST
-
-START_TEST(reset_after_our_fin)
-{
-	half_close();
-	wire_in(w, "R 1:1(0) win 0");
-	wire_state(w, TCP_CLOSE);
-	ck_assert_int_eq(tcp_error(w->sk), ECONNRESET);
-	wire_counts(w, TcpEstabResets, 0); /* RFC 4022: not from ESTABLISHED or CLOSE-WAIT */
-}
-END_TEST
-
-START_TEST(reset_in_fin_wait_2)
-{
-	half_close();
-	wire_in(w, ". 1:1(0) ack 2 win 500");
-	wire_in(w, "R 1:1(0) win 0");
-	wire_state(w, TCP_CLOSE);
-	ck_assert_int_eq(tcp_error(w->sk), ECONNRESET);
-}
-END_TEST
-
-START_TEST(reset_of_an_orphan)
-{
-	wire_close(w);
-	wire_in(w, "R 1:1(0) win 0");
-	ck_assert_uint_eq(connections(), 0);
-	ck_assert_uint_eq(timewaits(), 0);
-}
-END_TEST
-
-START_TEST(reset_in_last_ack)
-{
-	wire_in(w, "F. 1:1(0) ack 1 win 500");
-	half_close();
-	wire_state(w, TCP_LAST_ACK);
-	wire_in(w, "R 2:2(0) win 0");
-	wire_state(w, TCP_CLOSE);
-	ck_assert_int_eq(tcp_error(w->sk), ECONNRESET);
-}
-END_TEST
-
-START_TEST(reset_in_closing)
-{
-	half_close();
-	wire_in(w, "F. 1:1(0) ack 1 win 500");
-	wire_state(w, TCP_CLOSING);
-	wire_in(w, "R 2:2(0) win 0");
-	wire_state(w, TCP_CLOSE);
-	ck_assert_uint_eq(timewaits(), 0);
-}
-END_TEST
-
-/* RFC 5961 3.2: in the window but not exactly next. */
-START_TEST(an_inexact_reset_is_challenged)
-{
-	wire_in(w, "R 100:100(0) win 0");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_state(w, TCP_ESTABLISHED);
-	wire_counts(w, TcpExtTCPChallengeACK, 1);
-	wire_in(w, "R 1:1(0) win 0");
-	wire_state(w, TCP_CLOSE);
-}
-END_TEST
-
-START_TEST(a_reset_outside_the_window_is_ignored)
-{
-	wire_in(w, "R 2000000:2000000(0) win 0");
-	w->at->peer_iss -= 100;
-	wire_in(w, "R 0:0(0) win 0");
-	wire_out_none(w);
-	wire_state(w, TCP_ESTABLISHED);
-}
-END_TEST
-
-START_TEST(a_reset_at_the_end_of_what_was_sacked)
-{
-	wire_in(w, ". 101:201(100) ack 1 win 500");
-	wire_out(w, ". 1:1(0) ack 1 <sack 101:201>");
-	wire_in(w, "R 201:201(0) win 0");
-	wire_state(w, TCP_CLOSE);
-}
-END_TEST
-
-START_TEST(challenges_are_limited_per_socket)
-{
-	wire_in(w, "R 100:100(0) win 0");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_in(w, "R 100:100(0) win 0");
-	wire_in(w, "S 100:100(0) win 0");
-	wire_out_none(w);
-	wire_counts(w, TcpExtTCPACKSkippedChallenge, 2);
-	wire_ms(w, 500);
-	wire_in(w, "R 100:100(0) win 0");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_counts(w, TcpExtTCPChallengeACK, 2);
-}
-END_TEST
-
-START_TEST(challenges_are_limited_per_second)
-{
-	stack_sysctls(w->st)->tcp_challenge_ack_limit = 1;
-	stack_sysctls(w->st)->tcp_invalid_ratelimit_ms = 0;
-	unsigned answers = 0;
-	struct wire_segment s;
-	for (int i = 0; i < 20; i++)
-		wire_in(w, "R 100:100(0) win 0");
-	while (wire_next(w, &s))
-		answers++;
-	ck_assert_uint_ge(answers, 1);
-	ck_assert_uint_le(answers, 2);
-}
-END_TEST
-
-/* RFC 5961 4.2. */
-START_TEST(a_syn_is_challenged)
-{
-	wire_in(w, "S 1:1(0) win 500 <mss 1460>");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_ms(w, 600);
-	wire_in(w, "S 500000:500000(0) win 500 <mss 1460>");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_state(w, TCP_ESTABLISHED);
-	wire_counts(w, TcpExtTCPSYNChallenge, 2);
-}
-END_TEST
-
-/* RFC 5961 5.2. */
-START_TEST(an_ack_of_what_was_not_sent_is_challenged)
-{
-	wire_in(w, ". 1:1(0) ack 2 win 500");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_ms(w, 1000);
-	wire_in(w, "P. 1:11(10) ack 100000 win 500");
-	wire_out(w, ". 1:1(0) ack 1");
-	ck_assert_uint_eq(wire_unread(w), 0);
-	wire_state(w, TCP_ESTABLISHED);
-}
-END_TEST
-
-START_TEST(a_segment_without_ack_is_dropped)
-{
-	wire_in(w, "P 1:11(10) win 500");
-	wire_in(w, "F 1:1(0) win 500");
-	wire_in(w, "- 1:11(10) win 500");
-	wire_ms(w, 100);
-	wire_out_none(w);
-	wire_state(w, TCP_ESTABLISHED);
-	ck_assert_uint_eq(wire_unread(w), 0);
-}
-END_TEST
-
 /* --- before accept() -------------------------------------------------------------------------- */
 
 START_TEST(data_and_fin_before_accept_are_kept)
@@ -641,33 +456,10 @@ static TCase *orphans(void)
 	return tc;
 }
 
-static TCase *resets(void)
-{
-	TCase *tc = tests("RST");
-	tcase_add_test(tc, reset_in_established);
-	tcase_add_test(tc, reset_in_close_wait);
-	tcase_add_test(tc, reset_from_before_the_fin_in_close_wait);
-	tcase_add_test(tc, reset_after_our_fin);
-	tcase_add_test(tc, reset_in_fin_wait_2);
-	tcase_add_test(tc, reset_of_an_orphan);
-	tcase_add_test(tc, reset_in_last_ack);
-	tcase_add_test(tc, reset_in_closing);
-	tcase_add_test(tc, an_inexact_reset_is_challenged);
-	tcase_add_test(tc, a_reset_outside_the_window_is_ignored);
-	tcase_add_test(tc, a_reset_at_the_end_of_what_was_sacked);
-	tcase_add_test(tc, challenges_are_limited_per_socket);
-	tcase_add_test(tc, challenges_are_limited_per_second);
-	tcase_add_test(tc, a_syn_is_challenged);
-	tcase_add_test(tc, an_ack_of_what_was_not_sent_is_challenged);
-	tcase_add_test(tc, a_segment_without_ack_is_dropped);
-	return tc;
-}
-
 Suite *close_suite(void)
 {
 	Suite *s = suite_create("close");
 	suite_add_tcase(s, closing());
 	suite_add_tcase(s, orphans());
-	suite_add_tcase(s, resets());
 	return s;
 }
