@@ -159,12 +159,13 @@ static void dropped_output(struct daemon *d, const struct stack_trace *t, const 
 static void dropped_later(struct daemon *d, const struct stack_trace *t, const char *words)
 {
 	const struct pkt *p = t->drop.pkt;
-	size_t len = (size_t)(p->data - p->buf) + p->len;
-	struct frame_out f = {.iov[0] = {(void *)p->buf, len}, .iovcnt = 1, .len = len};
+	const uint8_t *frame = p->buf + p->frame_at;
+	size_t len = (size_t)(p->data - frame) + p->len;
+	struct frame_out f = {.iov[0] = {(void *)frame, len}, .iovcnt = 1, .len = len};
 	const struct mac_addr *own = &stack_config(d->stack)->mac;
 
 	/* Its buffer may have been exchanged for one that holds no headers. */
-	if (len < ETHERNET_BYTES || memcmp(p->buf, own->b, sizeof(own->b)) != 0)
+	if (len < ETHERNET_BYTES || memcmp(frame, own->b, sizeof(own->b)) != 0)
 		return;
 	struct captured *c = captured_new(&d->capture, &f, PCAPNG_IN);
 	if (!c)

@@ -210,7 +210,7 @@ static bool receive_frame(struct daemon *d)
 	} else if (n == 0 || (size_t)n > standby->cap) {
 		daemon_count(d, XtcpdLinkBadFrame);
 	} else {
-		struct pkt *p = link_take(d, (size_t)n);
+		struct pkt *p = link_take(d, 0, (size_t)n);
 		if (p) {
 			p->csum_valid = false;
 			p->gso_size = 0;

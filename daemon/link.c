@@ -80,7 +80,7 @@ struct pkt *link_standby(struct daemon *d)
 }
 
 /* A small frame is copied out, so that the buffer is there for the next; a large one keeps it. */
-struct pkt *link_take(struct daemon *d, size_t len)
+struct pkt *link_take(struct daemon *d, size_t at, size_t len)
 {
 	struct pkt *p = d->link.standby;
 
@@ -90,11 +90,13 @@ struct pkt *link_take(struct daemon *d, size_t len)
 			daemon_count(d, XtcpdLinkNoBuffer);
 			return NULL;
 		}
-		memcpy(small->buf, p->buf, len);
+		memcpy(small->buf, p->buf + at, len);
 		small->len = (uint32_t)len;
 		return small;
 	}
 	d->link.standby = NULL;
+	p->frame_at = (uint16_t)at;
+	p->data = p->buf + at;
 	p->len = (uint32_t)len;
 	return p;
 }

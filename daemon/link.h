@@ -60,8 +60,9 @@ bool link_write(struct daemon *d, const struct frame_out *f); /* past any impair
 
 /* The buffer to read the next frame into; NULL: no memory within the pool's limit. */
 struct pkt *link_standby(struct daemon *d);
-/* The frame of `len` bytes that is in the standby buffer now; NULL: no memory (counted). */
-struct pkt *link_take(struct daemon *d, size_t len);
+/* The frame of `len` bytes that is in the standby buffer now, from `at` (up to PKT_LINK_BYTES) on;
+ * NULL: no memory (counted). */
+struct pkt *link_take(struct daemon *d, size_t at, size_t len);
 /* A frame for the stack, csum_valid and gso_size set. */
 void link_input(struct daemon *d, struct pkt *frame);
 void link_deliver(struct daemon *d, struct pkt *frame); /* the same, past any impairment */

@@ -31,6 +31,7 @@
 
 #define COLLECT_BYTES (256 * 1024) /* per socket and round */
 #define COLLECT_FIRST_BYTES 16384  /* of one read, until a read has filled that */
+#define COLLECT_SMALL_SPANS 2	   /* what is free of the last block, and one more */
 #define DELIVER_BYTES (1024 * 1024)
 #define SPANS 64
 #define EVENTS_MAX 4096 /* per round */
@@ -150,7 +151,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	struct iovec iov[SPANS];
 	bool urgent = xs->urgent && at_urgent(xs);
 	size_t want = xs->bulk && *budget > COLLECT_FIRST_BYTES ? *budget : COLLECT_FIRST_BYTES;
-	int n = tcp_send_reserve(xs->sk, urgent ? 1 : want, iov, urgent ? 1 : SPANS);
+	int spans = xs->wide || xs->bulk ? SPANS : COLLECT_SMALL_SPANS;
+	int n = tcp_send_reserve(xs->sk, urgent ? 1 : want, iov, urgent ? 1 : spans);
 
 	if (n == 0) {
 		send_buffer_full(xs);
@@ -192,6 +194,8 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	}
 	*budget -= (size_t)got < *budget ? (size_t)got : *budget;
 	xs->bulk = (size_t)got == asked;
+	xs->wide =
+	    n > COLLECT_SMALL_SPANS ? (size_t)got > iov[0].iov_len + iov[1].iov_len : xs->bulk;
 	if (xs->bulk && *budget > 0)
 		return true;
 	if (xs->bulk || xs->ending || urgent || xs->urgent || marked || msg.msg_flags & MSG_CTRUNC)
@@ -238,12 +242,19 @@ static void deliver_error(struct xsocket *xs, int err)
 		tcp_recv_shutdown(xs->sk);
 }
 
+/* A single span, the ordinary case, needs no array that the kernel would have to fetch. */
+static ssize_t send_spans(int fd, struct iovec *iov, int n, int flags)
+{
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+
+	return n == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, flags) : sendmsg(fd, &msg, flags);
+}
+
 /* One write. True: it went whole, and there may be more. */
 static bool deliver_once(struct xsocket *xs, size_t *budget)
 {
 	struct iovec iov[SPANS];
 	bool urgent = tcp_recv_at_mark(xs->sk);
-	struct msghdr msg = {.msg_iov = iov};
 	size_t len = 0;
 
 	int n = tcp_recv_iov(xs->sk, iov, SPANS);
@@ -251,11 +262,10 @@ static bool deliver_once(struct xsocket *xs, size_t *budget)
 		return false;
 	for (int i = 0; i < n; i++)
 		len += iov[i].iov_len;
-	msg.msg_iovlen = (size_t)n;
 	int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-	ssize_t sent = sendmsg(xs->source.fd, &msg, urgent ? flags | MSG_OOB : flags);
+	ssize_t sent = send_spans(xs->source.fd, iov, n, urgent ? flags | MSG_OOB : flags);
 	if (sent < 0 && urgent && errno == EOPNOTSUPP) /* a kernel without AF_UNIX MSG_OOB */
-		sent = sendmsg(xs->source.fd, &msg, flags);
+		sent = send_spans(xs->source.fd, iov, n, flags);
 	if (sent < 0) {
 		deliver_error(xs, errno);
 		return false;

@@ -70,6 +70,7 @@ struct xsocket {
 	bool urgent : 1;     /* F has sent MSG_OOB that is not collected yet */
 	bool rx_blocked : 1; /* E is full: waits for EPOLLOUT */
 	bool bulk : 1;	     /* the last read filled what it was given */
+	bool wide : 1;	     /* ... or more than a block: the next one may, too */
 	bool ending : 1;     /* E says that its end is near: behind what is to be read */
 	bool roomy : 1;	     /* E's send buffer is as large as it may be */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */

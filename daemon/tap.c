@@ -27,6 +27,9 @@
 #include "daemon/parse.h"
 
 #define TUN_PATH "/dev/net/tun"
+/* Where the header goes in a pkt, so that the frame lies behind it. */
+#define HEADER_AT (PKT_LINK_BYTES - sizeof(struct virtio_net_hdr))
+#define FLAT_BYTES 1536 /* a frame of ordinary size */
 
 /* --- opening */
 
@@ -159,12 +162,9 @@ static bool receive_frame(struct daemon *d)
 {
 	struct pkt *standby = link_standby(d);
 	struct virtio_net_hdr header;
-	uint8_t sink[64];
-	struct iovec iov[2] = {{&header, sizeof(header)}, {sink, sizeof(sink)}};
+	uint8_t sink[64], *to = standby ? standby->buf + HEADER_AT : sink;
 
-	if (standby)
-		iov[1] = (struct iovec){standby->buf, standby->cap};
-	ssize_t n = readv(d->link.source.fd, iov, 2);
+	ssize_t n = read(d->link.source.fd, to, standby ? standby->cap - HEADER_AT : sizeof(sink));
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			link_lost(d, errno);
@@ -179,7 +179,8 @@ static bool receive_frame(struct daemon *d)
 		daemon_count(d, XtcpdLinkBadFrame);
 		return true;
 	}
-	struct pkt *p = link_take(d, (size_t)n - sizeof(header));
+	memcpy(&header, to, sizeof(header));
+	struct pkt *p = link_take(d, PKT_LINK_BYTES, (size_t)n - sizeof(header));
 	if (p && !apply_header(p, &header)) {
 		daemon_count(d, XtcpdLinkBadFrame);
 		pkt_free(p);
@@ -205,6 +206,17 @@ static void tap_close(struct link *link)
 
 /* --- sending */
 
+/* Copied together here, a small frame costs less than its pieces cost the kernel. */
+static ssize_t write_flat(int fd, const struct iovec *iov, int iovcnt)
+{
+	uint8_t flat[sizeof(struct virtio_net_hdr) + FLAT_BYTES];
+	size_t len = 0;
+
+	for (int i = 0; i < iovcnt; len += iov[i++].iov_len)
+		memcpy(flat + len, iov[i].iov_base, iov[i].iov_len);
+	return write(fd, flat, len);
+}
+
 static bool tap_transmit(struct daemon *d, const struct frame_out *f)
 {
 	struct virtio_net_hdr header = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
@@ -224,7 +236,9 @@ static bool tap_transmit(struct daemon *d, const struct frame_out *f)
 	}
 	iov[0] = (struct iovec){&header, sizeof(header)};
 	memcpy(&iov[1], f->iov, (size_t)f->iovcnt * sizeof(f->iov[0]));
-	ssize_t n = writev(d->link.source.fd, iov, 1 + f->iovcnt);
+	int fd = d->link.source.fd;
+	ssize_t n = f->len <= FLAT_BYTES ? write_flat(fd, iov, 1 + f->iovcnt)
+					 : writev(fd, iov, 1 + f->iovcnt);
 	return n == (ssize_t)(sizeof(header) + f->len);
 }
 

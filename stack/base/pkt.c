@@ -109,6 +109,7 @@ struct pkt *pkt_compact(struct pkt *p)
 	struct pkt fields = *p;
 	fields.node = small->node;
 	fields.data = small->buf;
+	fields.frame_at = 0;
 	fields.cap = small->cap;
 	*small = fields;
 	list_init(&small->node);

@@ -21,8 +21,9 @@
 
 #include "stack/base/list.h"
 
+#define PKT_LINK_BYTES 12 /* what a link may put in front of a frame, aligned as the frame is */
 /* The largest frame: Ethernet header, 64 KiB IPv4 packet. */
-#define PKT_LARGE_BYTES (14 + 65535 + 3)
+#define PKT_LARGE_BYTES (PKT_LINK_BYTES + 14 + 65535 + 3)
 #define PKT_SMALL_BYTES 2048
 
 struct pkt_pool {
@@ -35,16 +36,17 @@ struct pkt_pool {
 struct pkt {
 	struct list node; /* on at most one queue */
 	struct pkt_pool *pool;
-	uint8_t *data;	   /* first byte not yet consumed */
-	uint32_t len;	   /* bytes from data on */
-	uint32_t cap;	   /* bytes in buf */
-	uint32_t seq;	   /* TCP: sequence number of data[0] */
-	uint32_t tsval;	   /* TCP: for queues that need it */
-	uint16_t gso_size; /* link: payload bytes per original segment, 0 when not aggregated */
-	bool csum_valid;   /* link: L4 checksum already verified or never computed (offload) */
-	bool fin;	   /* TCP: FIN follows the last byte */
-	bool psh;	   /* TCP: PSH was set */
-	uint8_t ecn;	   /* IP: ECN codepoint of the packet that brought it */
+	uint8_t *data;	     /* first byte not yet consumed */
+	uint32_t len;	     /* bytes from data on */
+	uint32_t cap;	     /* bytes in buf */
+	uint32_t seq;	     /* TCP: sequence number of data[0] */
+	uint32_t tsval;	     /* TCP: for queues that need it */
+	uint16_t gso_size;   /* link: payload bytes per original segment, 0 when not aggregated */
+	uint16_t frame_at;   /* link: where in buf the frame begins */
+	bool csum_valid : 1; /* link: L4 checksum already verified or never computed (offload) */
+	bool fin : 1;	     /* TCP: FIN follows the last byte */
+	bool psh : 1;	     /* TCP: PSH was set */
+	uint8_t ecn;	     /* IP: ECN codepoint of the packet that brought it */
 	uint8_t buf[];
 };
 
