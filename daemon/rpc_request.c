@@ -82,19 +82,26 @@ static bool attach(struct rpc_call *call)
 
 /* --- requests about a socket: 0 or -errno, and the reply's fields */
 
-static int bind_right(struct rpc_call *call, const struct sock_addr *local)
+/* sk NULL: of one that is over nothing is kept. */
+static bool is_bindable(const struct rpc_call *call, const struct tcp_sock *sk,
+			const struct ip_addr *addr)
 {
-	bool here =
-	    ip_addr_is_any(&local->addr) || stack_is_local_v4(call->d->stack, local->addr.v4);
+	if (sk)
+		return tcp_bindable_v4(sk, addr->v4);
+	return ip_addr_is_any(addr) || stack_is_local_v4(call->d->stack, addr->v4);
+}
 
+static int bind_right(struct rpc_call *call, const struct tcp_sock *sk,
+		      const struct sock_addr *local)
+{
 	/* As inet_bind(): first the address, then the right to the port, then all else. */
-	if (!here || local->port == 0 ||
+	if (!is_bindable(call, sk, &local->addr) || local->port == 0 ||
 	    local->port >= stack_sysctls(call->d->stack)->ip_unprivileged_port_start)
 		return 0;
 	return peer_has_capability(call->fd, &call->cred, CAP_NET_BIND_SERVICE) ? 0 : -EACCES;
 }
 
-static int bind_address(struct rpc_call *call, struct sock_addr *local)
+static int bind_address(struct rpc_call *call, const struct tcp_sock *sk, struct sock_addr *local)
 {
 	const struct sockaddr_in *sin = &call->req->addr;
 
@@ -102,20 +109,19 @@ static int bind_address(struct rpc_call *call, struct sock_addr *local)
 	if (sin->sin_family != AF_INET &&
 	    !(sin->sin_family == AF_UNSPEC && ip_addr_is_any(&local->addr)))
 		return -EAFNOSUPPORT;
-	return bind_right(call, local);
+	return bind_right(call, sk, local);
 }
 
 /* Its connection is over: -ENOTCONN, unless already the address is wrong. Once the program has
  * renewed F (RPC_DISCONNECT) it may be bound. */
-static int bind_later(struct rpc_call *call)
+static int bind_later(struct rpc_call *call, const struct tcp_sock *sk)
 {
 	struct sock_addr local;
 
-	int err = bind_address(call, &local);
+	int err = bind_address(call, sk, &local);
 	if (err)
 		return err;
-	bool here = ip_addr_is_any(&local.addr) || stack_is_local_v4(call->d->stack, local.addr.v4);
-	return here ? -ENOTCONN : -EADDRNOTAVAIL;
+	return is_bindable(call, sk, &local.addr) ? -ENOTCONN : -EADDRNOTAVAIL;
 }
 
 static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
@@ -123,8 +129,8 @@ static int do_bind(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	struct sock_addr local;
 
 	if (xs->state == XS_CONNECTED && tcp_state(xs->sk) == TCP_CLOSE)
-		return bind_later(call);
-	int err = bind_address(call, &local);
+		return bind_later(call, xs->sk);
+	int err = bind_address(call, xs->sk, &local);
 	if (!err)
 		err = tcp_bind(xs->sk, &local);
 	if (err == -EADDRINUSE && sockets_free_port(call->d, local.port) && xs->sk)
@@ -405,7 +411,7 @@ static int hand_over_the_dead(struct rpc_call *call, struct tombstone *stone,
 
 static int bind_the_dead(struct rpc_call *call, const struct tombstone *stone)
 {
-	int err = bind_later(call);
+	int err = bind_later(call, stone->sk);
 
 	if (err != -ENOTCONN)
 		return err;

@@ -11,7 +11,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -324,6 +326,15 @@ static int splice_flags(unsigned flags)
 	return flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
 }
 
+/* TCP's splice() ends at the urgent byte, and goes no further; AF_UNIX's would wait behind it. */
+static bool stands_at_urgent(int fd)
+{
+	int at = 0, saved = errno;
+	bool yes = hinted_ours(fd) && real.ioctl(fd, SIOCATMARK, &at) == 0 && at;
+	errno = saved;
+	return yes;
+}
+
 EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags)
 {
 	struct held h;
@@ -332,6 +343,8 @@ EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t n
 		return done;
 	if (must_ask(out) && n > 0 && ask_before_writing(out, splice_flags(flags), &done))
 		return done;
+	if (stands_at_urgent(in))
+		return 0;
 	hold_sigpipe(out, &h);
 	done = real.splice(in, in_at, out, out_at, n, flags);
 	release_sigpipe(&h, done);

@@ -72,8 +72,8 @@ struct ip_path {
 	bool local;
 };
 
-/* src_hint: 0 or an address already chosen. 0, -ENETUNREACH (no route; broadcast, multicast),
- * -EINVAL */
+/* src_hint: 0 or an address already chosen. 0, -ENETUNREACH (no route; broadcast, multicast; no address
+ * of ours), -EINVAL */
 int ip_route_output(struct stack *st, uint32_t dst, uint32_t src_hint, struct ip_path *out);
 int ip_route_add(
     struct stack *st,

@@ -95,7 +95,7 @@ static uint32_t advertised_mss(const struct route *r, uint32_t mtu)
 int ip_route_output(struct stack *st, uint32_t dst, uint32_t src_hint, struct ip_path *out)
 {
 	if (src_hint && !ip_is_own_v4(st, src_hint))
-		return -EINVAL;
+		return -ENETUNREACH;
 	if (ip_is_own_v4(st, dst)) {
 		local_path(dst, src_hint, out);
 		return 0;

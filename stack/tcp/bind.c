@@ -221,11 +221,13 @@ int bind_port(struct tcp_sock *sk, uint16_t port)
 	return 0;
 }
 
-/* As inet_bind(): a group's or a broadcast address may be named; nothing will ever come to it. */
-static bool is_bindable(const struct stack *st, uint32_t v4)
+/* As inet_bind(): a group's or a broadcast address may be named; nothing will ever come to it. With
+ * IP_FREEBIND any address may be, lest the server be started before its address is there. */
+bool tcp_bindable_v4(const struct tcp_sock *sk, uint32_t v4)
 {
-	return v4 >> 24 == 0 || stack_is_local_v4(st, v4) || ipv4_is_multicast(v4) ||
-	       ip_is_broadcast_v4(st, v4);
+	const struct stack *st = sk->stack;
+	return sk->freebind || v4 >> 24 == 0 || stack_is_local_v4(st, v4) ||
+	       ipv4_is_multicast(v4) || ip_is_broadcast_v4(st, v4);
 }
 
 int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)
@@ -235,7 +237,7 @@ int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)
 		addr = ip_v4(0);
 	if (addr.family != ADDR_IPV4)
 		return -EAFNOSUPPORT;
-	if (!is_bindable(sk->stack, addr.v4))
+	if (!tcp_bindable_v4(sk, addr.v4))
 		return -EADDRNOTAVAIL;
 	if (sk->c.state != TCP_CLOSE || sk->bucket)
 		return -EINVAL;

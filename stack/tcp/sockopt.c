@@ -563,6 +563,7 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->user_mss = listener->user_mss;
 	child->tos = listener->tos;
 	child->ip_cmsg = listener->ip_cmsg;
+	child->freebind = listener->freebind;
 	child->pmtudisc = listener->pmtudisc;
 	child->ttl = listener->ttl;
 	child->sndbuf_bytes = listener->sndbuf_bytes;

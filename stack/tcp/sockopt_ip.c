@@ -58,6 +58,11 @@ static int set_int(struct tcp_sock *sk, int name, int value, size_t len)
 	case IP_BIND_ADDRESS_NO_PORT:
 		sk->bind_no_port = value != 0;
 		return 0;
+	case IP_FREEBIND:
+		if (len < 1)
+			return -EINVAL;
+		sk->freebind = value != 0;
+		return 0;
 	case IP_MTU_DISCOVER:
 		if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_OMIT)
 			return -EINVAL;
@@ -96,6 +101,9 @@ static int get_int(const struct tcp_sock *sk, int name, int *value)
 		return 0;
 	case IP_BIND_ADDRESS_NO_PORT:
 		*value = sk->bind_no_port;
+		return 0;
+	case IP_FREEBIND:
+		*value = sk->freebind;
 		return 0;
 	case IP_MTU_DISCOVER:
 		*value = sk->pmtudisc;

@@ -264,10 +264,10 @@ struct tcp_sock {
 	struct bind_bucket *bucket;
 	struct list bind_node;
 	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
-	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1,
-	    bind_no_port : 1; /* IP_BIND_ADDRESS_NO_PORT */
-	uint32_t ip_cmsg;     /* 1 << IP_PKTINFO and the like: sockopt_ip.c */
-	bool orphan : 1;      /* closed by its user: it frees itself when it is done */
+	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1, bind_no_port : 1,
+	    freebind : 1; /* IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND */
+	uint32_t ip_cmsg; /* 1 << IP_PKTINFO and the like: sockopt_ip.c */
+	bool orphan : 1;  /* closed by its user: it frees itself when it is done */
 
 	/* --- listener and accept queue (listen.c) */
 	struct listen_queue *lq;

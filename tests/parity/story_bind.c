@@ -94,6 +94,28 @@ static void bind_foreign_address(void)
 	say("any", try_bind(tcp(), "0.0.0.0", PORT + 1));
 }
 
+static void bind_free(void)
+{
+	int on = 1, is = -1, fd = tcp(), from = tcp();
+	socklen_t len = sizeof(is);
+	struct sockaddr_in a = {0};
+	say("get", getsockopt(fd, IPPROTO_IP, IP_FREEBIND, &is, &len));
+	say("off", is);
+	say("set", setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)));
+	say("get", getsockopt(fd, IPPROTO_IP, IP_FREEBIND, &is, &len));
+	say("on", is);
+	say("no value", setsockopt(from, IPPROTO_IP, IP_FREEBIND, &on, 0));
+	say("set", setsockopt(from, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)));
+	say("foreign", try_bind(fd, "8.8.8.8", PORT));
+	len = sizeof(a);
+	say("name", getsockname(fd, (struct sockaddr *)&a, &len));
+	say_addr("is", &a, len);
+	say("listen", listen(fd, 1));
+	say("taken", try_bind(tcp(), "0.0.0.0", PORT));
+	say("from there", try_bind(from, "8.8.4.4", 0));
+	say("connect", try_connect(from, PEER, PORT));
+}
+
 static void bind_bad_pointer(void)
 {
 	say("NULL", bind(tcp(), NULL, sizeof(struct sockaddr_in)));
@@ -238,6 +260,7 @@ const struct story bind_stories[] = {
     {"bind-long-length", bind_long_length},
     {"bind-family", bind_family},
     {"bind-foreign-address", bind_foreign_address},
+    {"bind-free", bind_free},
     {"bind-bad-pointer", bind_bad_pointer},
     {"bind-in-use", bind_in_use},
     {"bind-reuseaddr", bind_reuseaddr},

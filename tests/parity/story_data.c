@@ -355,6 +355,30 @@ static void oob_receive(void)
 	say("oob again", recv(p.fd, buf, 1, MSG_OOB));
 }
 
+static void splice_at(const char *what, int fd, int to, size_t n)
+{
+	say(what, splice(fd, NULL, to, NULL, n, 0));
+}
+
+static void oob_splice(void)
+{
+	int ends[2];
+	char buf[16];
+	struct pair p = accepted();
+	if (pipe(ends))
+		say("pipe", -1);
+	peer_send("abc");
+	peer_send_oob("!");
+	say_mask("mask", wait_for(p.fd, POLLPRI) & POLLPRI);
+	splice_at("before", p.fd, ends[1], 10);
+	splice_at("at it", p.fd, ends[1], 1);
+	peer_send("def");
+	splice_at("still at it", p.fd, ends[1], 10);
+	say_bytes("read", buf, recv(p.fd, buf, sizeof(buf), 0));
+	peer_send("ghi");
+	splice_at("beyond", p.fd, ends[1], 10);
+}
+
 static void oob_none(void)
 {
 	char c;
@@ -490,6 +514,7 @@ const struct story data_stories[] = {
     {"data-bulk-out", bulk_out},
     {"data-nonblocking-full", nonblocking_full},
     {"data-oob-receive", oob_receive},
+    {"data-oob-splice", oob_splice},
     {"data-oob-none", oob_none},
     {"data-ancillary", ancillary},
     {"data-inq", inq},

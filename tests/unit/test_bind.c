@@ -91,6 +91,25 @@ START_TEST(not_an_address_of_ours)
 }
 END_TEST
 
+/* IP_FREEBIND: what listens there is found once the address is. */
+START_TEST(an_address_that_is_not_there_yet)
+{
+	struct tcp_sock *sk = wire_socket(w);
+	wire_set_int(sk, 0, 15 /* IP_FREEBIND */, 1);
+	ck_assert_int_eq(bind_to(sk, 0x0a4d0063, 8000), 0);
+	ck_assert_uint_eq(tcp_local(sk).addr.v4, 0x0a4d0063);
+	ck_assert_int_eq(tcp_listen(sk, 10), 0);
+	struct tcp_sock *other = wire_socket(w);
+	ck_assert_int_eq(connect_from(other, 80), 0);
+	struct tcp_sock *from = wire_socket(w);
+	wire_set_int(from, 0, 15 /* IP_FREEBIND */, 1);
+	ck_assert_int_eq(bind_to(from, 0x0a4d0063, 0), 0);
+	ck_assert_int_eq(connect_from(from, 81), -ENETUNREACH); /* it may be named, not used */
+	ck_assert_int_eq(stack_addr_add(w->st, 0x0a4d0063, 24), 0);
+	ck_assert_int_eq(connect_from(from, 81), 0);
+}
+END_TEST
+
 START_TEST(ours_loopback_any_and_as_linux_groups)
 {
 	ck_assert_int_eq(try_bind(0, HOST_V4, 8000), 0);
@@ -378,6 +397,7 @@ Suite *bind_suite(void)
 	const TTest *const tests[] = {what_is_bound_is_known,
 				      bound_already,
 				      not_an_address_of_ours,
+				      an_address_that_is_not_there_yet,
 				      ours_loopback_any_and_as_linux_groups,
 				      another_family,
 				      a_failed_bind_leaves_the_socket_unbound,

@@ -207,7 +207,7 @@ START_TEST(the_source_is_chosen)
 	ck_assert_uint_eq(path_to(h, 0x09080808).src, HOST_V4);
 	ck_assert_int_eq(ip_route_output(h->st, PEER_V4, 0xc0a80105, &path), 0);
 	ck_assert_uint_eq(path.src, 0xc0a80105); /* what was chosen already stays */
-	ck_assert_int_eq(ip_route_output(h->st, PEER_V4, THIRD_V4, &path), -EINVAL);
+	ck_assert_int_eq(ip_route_output(h->st, PEER_V4, THIRD_V4, &path), -ENETUNREACH);
 	ck_assert_int_eq(ip_route_output(h->st, PEER_V4, 0x7f000001, &path), -EINVAL);
 	host_free(h);
 }
