@@ -108,7 +108,6 @@ static bool update_window(struct tcp_sock *sk, const struct tcp_segment *seg, bo
 	    !(seg->seq == sk->snd_wl1 && (wnd > sk->snd_wnd || wnd == 0)))
 		return false;
 	sk->snd_wl1 = seg->seq;
-	sk->snd_wl2 = seg->ack;
 	sk->snd_wnd = wnd;
 	sk->max_window = max_u32(sk->max_window, wnd);
 	return true;
@@ -220,7 +219,7 @@ static void free_acked(struct tcp_sock *sk, const struct tcp_segment *seg, struc
 {
 	struct clean_result r = {0};
 	clean_rtx_queue(sk, s, &r);
-	if (sk->mtu.probe)
+	if (sk->mtu)
 		mtu_probe_acked(sk);
 	if (r.data_bytes > 0)
 		sndbuf_ack(sk, r.data_bytes);

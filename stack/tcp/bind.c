@@ -124,7 +124,8 @@ static bool conflicts(const struct tcp_sock *sk, const struct claim *other, enum
 		return true;
 	if (sk->reuseaddr && other->reuseaddr && !other->listens)
 		return false;
-	return !(sk->reuseport && other->reuseport && (other->timewait || other->uid == sk->uid));
+	return !(sk->reuseport && other->reuseport &&
+		 (other->timewait || other->uid == sk->owner->uid));
 }
 
 static bool owner_conflicts(const struct tcp_sock *sk, struct bind_bucket *b, enum share share)
@@ -136,7 +137,7 @@ static bool owner_conflicts(const struct tcp_sock *sk, struct bind_bucket *b, en
 				      .reuseaddr = other->reuseaddr,
 				      .reuseport = other->reuseport,
 				      .listens = other->c.state == TCP_LISTEN,
-				      .uid = other->uid};
+				      .uid = other->owner->uid};
 		if (other != sk && conflicts(sk, &claim, share))
 			return true;
 	}

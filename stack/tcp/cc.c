@@ -4,12 +4,14 @@
  *
  * Theory of operation
  *   - An algorithm (struct cc_ops) sets ssthresh on loss and grows cwnd outside recovery; detection
- *     and recovery (recovery.c) know nothing of it. Its state is cc_priv.
+ *     and recovery (recovery.c) know nothing of it. Its state is cc_priv or, where
+ *     that is too small, cc_heap; without memory for it a connection has reno.
  *   - The initial window is RFC 6928's. cwnd grows only while it is what limits the sender, and
  * what was not used for an RTO is given back: half way to what was used (RFC 7661's aim, with RFC
  * 2861's means as in Linux); a connection idle for an RTO starts anew (RFC 5681 4.1).
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
@@ -39,6 +41,23 @@ bool tcp_congestion_control_listed(const char *list, const char *name, size_t le
 	return false;
 }
 
+/* From here on it is ops', without state. 0 or -ENOMEM: nothing has changed. */
+static int take(struct tcp_sock *sk, const struct cc_ops *ops)
+{
+	void *heap = ops->heap_bytes ? calloc(1, ops->heap_bytes) : NULL;
+	if (ops->heap_bytes && !heap)
+		return -ENOMEM;
+	if (ops->owns_cwnd && pacing_start(sk) != 0) {
+		free(heap);
+		return -ENOMEM;
+	}
+	free(sk->cc_heap);
+	sk->cc_heap = heap;
+	sk->cc = ops;
+	memset(sk->cc_priv, 0, sizeof(sk->cc_priv));
+	return 0;
+}
+
 int tcp_set_congestion_control(struct tcp_sock *sk, const char *name)
 {
 	const struct cc_ops *ops = cc_find(name);
@@ -46,10 +65,10 @@ int tcp_set_congestion_control(struct tcp_sock *sk, const char *name)
 		return -ENOENT;
 	if (ops == sk->cc)
 		return 0;
-	sk->cc = ops;
-	memset(sk->cc_priv, 0, sizeof(sk->cc_priv));
-	ops->init(sk);
-	return 0;
+	int err = take(sk, ops);
+	if (!err)
+		ops->init(sk);
+	return err;
 }
 
 /* --- windows --------------------------------------------------------------------------------- */
@@ -74,8 +93,8 @@ void tcp_cc_init(struct tcp_sock *sk)
 {
 	const struct cc_ops *ops =
 	    sk->cc ? sk->cc : cc_find(sk->stack->sysctl.tcp_congestion_control);
-	sk->cc = ops ? ops : &cc_reno;
-	memset(sk->cc_priv, 0, sizeof(sk->cc_priv));
+	if (!ops || take(sk, ops) != 0)
+		(void)take(sk, &cc_reno); /* needs no memory */
 	/* RFC 5681 3.1: one segment if the SYN was lost; Linux forgives the first. */
 	sk->cwnd_bytes = sk->total_retrans > 1 ? mss_of(sk) : initial_cwnd(sk);
 	sk->ssthresh_bytes = TCP_INFINITE_SSTHRESH;

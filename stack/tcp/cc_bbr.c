@@ -59,11 +59,9 @@ struct bbr {
 	    probe_rtt_round_done : 1, has_rtt : 1;
 };
 
-_Static_assert(sizeof(struct bbr) <= sizeof(((struct tcp_sock *)0)->cc_priv), "cc_priv");
-
 static struct bbr *bbr_of(struct tcp_sock *sk)
 {
-	return (struct bbr *)(void *)sk->cc_priv;
+	return sk->cc_heap;
 }
 
 static uint32_t mss_of(const struct tcp_sock *sk)
@@ -162,7 +160,7 @@ static void set_pacing_rate(struct tcp_sock *sk, struct bbr *b, unsigned gain)
 	uint64_t rate = rate_with_gain(max_bw(b), gain);
 	if (!b->has_rtt && sk->srtt_us)
 		init_pacing_rate(sk, b);
-	if (b->full_bw_reached || rate > sk->pacing_bytes_per_s)
+	if (b->full_bw_reached || rate > sk->pace->bytes_per_s)
 		pacing_set_rate(sk, rate);
 }
 
@@ -379,8 +377,7 @@ static void bbr_init(struct tcp_sock *sk)
 	b->min_rtt_stamp_us = sk->stack->now_us;
 	b->round_end = sk->delivered_bytes;
 	sk->ssthresh_bytes = TCP_INFINITE_SSTHRESH;
-	sk->pacing = true;
-	sk->pacing_bytes_per_s = 0;
+	sk->pace->bytes_per_s = 0;
 	init_pacing_rate(sk, b);
 	enter_startup(b);
 	update_gains(b);
@@ -439,6 +436,8 @@ struct bbr_info {
 static size_t bbr_get_info(struct tcp_sock *sk, void *to, size_t room)
 {
 	const struct bbr *b = bbr_of(sk);
+	if (!b) /* no connection yet */
+		return 0;
 	struct bbr_info info = {
 	    .bw_low = (uint32_t)max_bw(b),
 	    .bw_high = (uint32_t)(max_bw(b) >> 32),
@@ -460,5 +459,6 @@ const struct cc_ops cc_bbr = {
     .loss_event = bbr_loss,
     .undo_cwnd = bbr_undo_cwnd,
     .owns_cwnd = true,
+    .heap_bytes = sizeof(struct bbr),
     .get_info = bbr_get_info,
 };

@@ -21,18 +21,18 @@
 
 struct cubic {
 	uint64_t epoch_us;	/* when this congestion avoidance stage began; 0: not yet */
+	uint64_t growth_credit; /* of cwnd, in bytes * cwnd */
+	uint64_t est_credit;	/* of w_est, the same */
 	uint32_t w_max, w_est;	/* bytes */
 	uint32_t cwnd_prior;	/* cwnd at the last reduction */
 	uint32_t k_ms;		/* time from the epoch to W_max */
 	uint32_t origin;	/* the plateau: W_max, or cwnd when above it */
-	uint64_t growth_credit; /* of cwnd, in bytes * cwnd */
-	uint64_t est_credit;	/* of w_est, the same */
 	/* HyStart++ */
 	uint32_t round_end;
 	uint32_t round_min_rtt_us, last_round_min_rtt_us, css_baseline_us;
 	uint16_t rtt_samples;
 	uint8_t css_rounds;
-	bool in_css, done;
+	bool in_css : 1, done : 1;
 };
 
 _Static_assert(sizeof(struct cubic) <= sizeof(((struct tcp_sock *)0)->cc_priv), "cc_priv");

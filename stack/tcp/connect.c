@@ -123,7 +123,6 @@ static void take_syn_window(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	sk->snd_wnd = sk->max_window = seg->wnd; /* RFC 7323 2.2: not scaled in a SYN */
 	sk->snd_wl1 = seg->seq;
-	sk->snd_wl2 = seg->ack;
 }
 
 /* RFC 9293 3.10.7.3, first: is the acknowledgment of our SYN, and the echo of our time? */

@@ -94,7 +94,7 @@ void fastopen_listen_stop(struct listen_queue *lq)
 	struct fastopen_penalty *p;
 	while (!list_empty(&lq->fastopen_pending))
 		fastopen_child_settled(
-		    container_of(lq->fastopen_pending.next, struct tcp_sock, fastopen_node));
+		    container_of(lq->fastopen_pending.next, struct tcp_child, fastopen_node)->sk);
 	while ((p = first_penalty(lq)))
 		penalty_free(lq, p);
 }
@@ -116,18 +116,25 @@ static bool may_pend(struct tcp_sock *listener)
 	return true;
 }
 
-void fastopen_child_settled(struct tcp_sock *child)
+static struct tcp_sock *fastopen_listener(const struct tcp_sock *sk)
 {
-	if (!child->fastopen_listener)
+	return sk->child ? sk->child->fastopen_listener : NULL;
+}
+
+void fastopen_child_settled(struct tcp_sock *sk)
+{
+	struct tcp_sock *listener = fastopen_listener(sk);
+	if (!listener)
 		return;
-	child->fastopen_listener->lq->fastopen_qlen--;
-	child->fastopen_listener = NULL;
-	list_del(&child->fastopen_node);
+	listener->lq->fastopen_qlen--;
+	sk->child->fastopen_listener = NULL;
+	list_del(&sk->child->fastopen_node);
+	tcp_child_settled(sk);
 }
 
 void fastopen_child_reset(struct tcp_sock *child)
 {
-	struct tcp_sock *listener = child->fastopen_listener;
+	struct tcp_sock *listener = fastopen_listener(child);
 	struct fastopen_penalty *p = listener ? malloc(sizeof(*p)) : NULL;
 	if (!p)
 		return;
@@ -164,14 +171,12 @@ static bool open_child(struct tcp_sock *listener, struct request_sock *req, stru
 	if (!child)
 		return false;
 	(void)ehash_insert(st, &child->c); /* it is hashed nowhere: this cannot fail */
-	child->parent = listener;
-	list_add_tail(&lq->accept_queue, &child->accept_node);
-	lq->ack_backlog++;
+	accept_queue_add(listener, child);
 	child->fastopen_child = true;
 	child->fastopen_new_cookie = new_cookie;
 	child->fastopen_exp = seg->opt.tfo_exp;
-	child->fastopen_listener = listener;
-	list_add_tail(&lq->fastopen_pending, &child->fastopen_node);
+	child->child->fastopen_listener = listener;
+	list_add_tail(&lq->fastopen_pending, &child->child->fastopen_node);
 	lq->fastopen_qlen++;
 	child->snd_wnd = child->max_window = seg->wnd; /* RFC 7323 2.2: not scaled in a SYN */
 	tcp_init_transfer(child);
@@ -226,7 +231,7 @@ bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg)
 bool fastopen_child_in_use(const struct tcp_sock *sk)
 {
 	const struct stack *st = sk->stack;
-	if (!sk->fastopen_child || sk->parent)
+	if (!sk->fastopen_child || tcp_parent(sk))
 		return false;
 	return !st->ops.accept_is_taken || st->ops.accept_is_taken(st->ctx, sk->user);
 }
@@ -241,10 +246,11 @@ void fastopen_synack_lost(struct tcp_sock *child)
 
 void fastopen_server_option(const struct tcp_sock *sk, struct tcp_options *opt)
 {
-	if (!sk->fastopen_new_cookie || !sk->fastopen_listener)
+	struct tcp_sock *listener = fastopen_listener(sk);
+	if (!sk->fastopen_new_cookie || !listener)
 		return;
 	opt->has_tfo = true;
 	opt->tfo_exp = sk->fastopen_exp;
 	opt->tfo_len = FASTOPEN_COOKIE_BYTES;
-	fastopen_cookie(sk->fastopen_listener, &sk->c, 0, opt->tfo);
+	fastopen_cookie(listener, &sk->c, 0, opt->tfo);
 }

@@ -53,7 +53,7 @@ enum frto_verdict frto_on_ack(struct tcp_sock *sk, const struct ack_sample *s, b
 /* After new data had its chance to leave: without any there is nothing to wait for. */
 void frto_sent(struct tcp_sock *sk)
 {
-	if (sk->frto != FRTO_SEND_NEW || timer_armed(&sk->pacing_timer))
+	if (sk->frto != FRTO_SEND_NEW || pacing_waits(sk))
 		return;
 	sk->frto = seq_gt(sk->snd_nxt, sk->high_seq) ? FRTO_SENT_NEW : FRTO_OFF;
 	if (sk->frto == FRTO_OFF)

@@ -114,15 +114,15 @@ static struct list *listener_chain(struct stack *st, uint16_t port)
 
 void listener_hash(struct tcp_sock *sk)
 {
-	list_add_tail(listener_chain(sk->stack, sk->c.lport), &sk->listen_node);
+	list_add_tail(listener_chain(sk->stack, sk->c.lport), &sk->lq->hash_node);
 	sk->stack->tcp.listeners++;
 }
 
 void listener_unhash(struct tcp_sock *sk)
 {
-	if (!list_linked(&sk->listen_node))
+	if (!list_linked(&sk->lq->hash_node))
 		return;
-	list_del(&sk->listen_node);
+	list_del(&sk->lq->hash_node);
 	sk->stack->tcp.listeners--;
 }
 
@@ -140,7 +140,7 @@ static struct tcp_sock *nth_of_group(struct list *chain, const struct tcp_segmen
 				     uint32_t n)
 {
 	list_for_each (pos, chain) {
-		struct tcp_sock *sk = container_of(pos, struct tcp_sock, listen_node);
+		struct tcp_sock *sk = container_of(pos, struct listen_queue, hash_node)->listener;
 		if (sk->reuseport && listener_score(sk, seg) == score && n-- == 0)
 			return sk;
 	}
@@ -154,7 +154,7 @@ struct tcp_sock *listener_lookup(struct stack *st, const struct tcp_segment *seg
 	int best_score = 0;
 	uint32_t group = 0; /* of best_score with SO_REUSEPORT */
 	list_for_each (pos, chain) {
-		struct tcp_sock *sk = container_of(pos, struct tcp_sock, listen_node);
+		struct tcp_sock *sk = container_of(pos, struct listen_queue, hash_node)->listener;
 		int score = listener_score(sk, seg);
 		if (score > best_score) {
 			best = sk;

@@ -74,7 +74,7 @@ static void info_congestion(const struct tcp_sock *sk, struct tcp_info *info)
 	info->tcpi_reordering = sk->reordering_segs;
 	info->tcpi_reord_seen = sk->reordering_seen;
 	info->tcpi_pacing_rate = pacing_rate_shown(sk);
-	info->tcpi_max_pacing_rate = sk->max_pacing_bytes_per_s;
+	info->tcpi_max_pacing_rate = pacing_max(sk);
 }
 
 static void info_queues(const struct tcp_sock *sk, struct tcp_info *info)
@@ -165,7 +165,7 @@ enum { /* linux/sock_diag.h: SK_MEMINFO_... */
 void tcp_get_meminfo(const struct tcp_sock *sk, uint32_t vars[TCP_MEMINFO_VARS])
 {
 	memset(vars, 0, TCP_MEMINFO_VARS * sizeof(vars[0]));
-	vars[MEMINFO_RMEM_ALLOC] = (uint32_t)(sk->rcvq_truesize + sk->ooo_truesize);
+	vars[MEMINFO_RMEM_ALLOC] = sk->rcvq_truesize + ooo_truesize(sk);
 	vars[MEMINFO_RCVBUF] = sk->rcvbuf_bytes;
 	vars[MEMINFO_SNDBUF] = sk->sndbuf_bytes;
 	vars[MEMINFO_WMEM_QUEUED] = sk->sndq_bytes;
@@ -196,7 +196,7 @@ static struct tcp_diag diag_sock(const struct tcp_sock *sk)
 			     .remote = tcp_remote(sk),
 			     .recv_q = (uint32_t)tcp_inq_bytes(sk),
 			     .send_q = (uint32_t)tcp_outq_bytes(sk),
-			     .uid = sk->uid,
+			     .uid = sk->owner->uid,
 			     .user = sk->user,
 			     .sk = sk,
 			     .retransmits = sk->retransmits};
@@ -223,7 +223,7 @@ static struct tcp_diag diag_common(const struct sock_common *c)
 		const struct request_sock *req = container_of(c, struct request_sock, c);
 		diag_timer(&d, "on", &req->timer);
 		d.retransmits = req->num_retrans;
-		d.uid = req->listener->uid;
+		d.uid = req->listener->owner->uid;
 	} else {
 		const struct timewait_sock *tw = container_of(c, struct timewait_sock, c);
 		diag_timer(&d, "timewait", &tw->timer);

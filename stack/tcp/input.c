@@ -115,9 +115,9 @@ static bool reset_is_exact(const struct tcp_sock *sk, uint32_t seq)
 	if (seq == sk->rcv_nxt)
 		return true;
 	uint32_t right = sk->rcv_nxt;
-	for (uint8_t i = 0; i < sk->rcv_sack_cnt; i++)
-		if (seq_gt(sk->rcv_sacks[i].end, right))
-			right = sk->rcv_sacks[i].end;
+	for (uint32_t i = 0; i < ooo_sack_cnt(sk); i++)
+		if (seq_gt(sk->ooo->sacks[i].end, right))
+			right = sk->ooo->sacks[i].end;
 	return seq == right;
 }
 
@@ -212,13 +212,12 @@ static void established(struct tcp_sock *sk, const struct tcp_segment *seg)
 	if (sk->snd_wnd > sk->max_window)
 		sk->max_window = sk->snd_wnd;
 	sk->snd_wl1 = seg->seq;
-	sk->snd_wl2 = seg->ack;
 	tcp_set_state(sk, TCP_ESTABLISHED);
 	if (sk->fastopen_child) /* which transfers already */
 		sk->delivered_segs++;
 	else
 		tcp_init_transfer(sk);
-	if (!sk->parent && !sk->orphan && !sk->fastopen_child)
+	if (!tcp_parent(sk) && !sk->orphan && !sk->fastopen_child)
 		tcp_event(sk, TCP_EVENT_CONNECTED);
 	tcp_want_flush(sk); /* a FIN may be waiting */
 }

@@ -36,15 +36,39 @@ bool accept_queue_full(struct tcp_sock *listener)
 	return looks_full(lq);
 }
 
+void accept_queue_add(struct tcp_sock *listener, struct tcp_sock *child)
+{
+	child->child->parent = listener;
+	list_add_tail(&listener->lq->accept_queue, &child->child->accept_node);
+	listener->lq->ack_backlog++;
+}
+
+void tcp_child_settled(struct tcp_sock *sk)
+{
+	if (!sk->child || sk->child->parent || sk->child->fastopen_listener)
+		return;
+	free(sk->child);
+	sk->child = NULL;
+}
+
+static struct tcp_sock *take_first(struct listen_queue *lq)
+{
+	struct tcp_child *first =
+	    container_of(lq->accept_queue.next, struct tcp_child, accept_node);
+	struct tcp_sock *sk = first->sk;
+	list_del(&first->accept_node);
+	first->parent = NULL;
+	lq->ack_backlog--;
+	tcp_child_settled(sk);
+	return sk;
+}
+
 struct tcp_sock *tcp_accept(struct tcp_sock *listener)
 {
 	struct listen_queue *lq = listener->lq;
 	if (!lq || list_empty(&lq->accept_queue))
 		return NULL;
-	struct tcp_sock *child = container_of(lq->accept_queue.next, struct tcp_sock, accept_node);
-	list_del(&child->accept_node);
-	child->parent = NULL;
-	lq->ack_backlog--;
+	struct tcp_sock *child = take_first(lq);
 	lq->handed++;
 	return child;
 }
@@ -62,7 +86,6 @@ void listen_count_drop(struct tcp_sock *listener, struct tcp_segment *seg, enum 
 bool listen_complete(struct tcp_sock *listener, struct request_sock *req, struct tcp_segment *seg)
 {
 	struct stack *st = listener->stack;
-	struct listen_queue *lq = listener->lq;
 	if (accept_queue_full(listener)) {
 		listen_count_drop(listener, seg, DROP_TCP_ACCEPT_QUEUE_FULL);
 		return false;
@@ -75,9 +98,7 @@ bool listen_complete(struct tcp_sock *listener, struct request_sock *req, struct
 	snmp_inc(st, TcpPassiveOpens);
 	ehash_remove(st, &req->c);
 	(void)ehash_insert(st, &child->c); /* it is hashed nowhere: this cannot fail */
-	child->parent = listener;
-	list_add_tail(&lq->accept_queue, &child->accept_node);
-	lq->ack_backlog++;
+	accept_queue_add(listener, child);
 	tcp_rcv(child, seg); /* RFC 9293 3.10.7.4, fifth: to ESTABLISHED */
 	tcp_event(listener, TCP_EVENT_ACCEPT);
 	return true;
@@ -214,6 +235,8 @@ int listen_start(struct tcp_sock *sk, int backlog)
 		free(lq);
 		return err;
 	}
+	lq->listener = sk;
+	list_init(&lq->hash_node);
 	list_init(&lq->syn_queue);
 	list_init(&lq->accept_queue);
 	lq->max_ack_backlog = cap_backlog(sk->stack, backlog);
@@ -240,14 +263,8 @@ int tcp_listen(struct tcp_sock *sk, int backlog)
 
 static void reset_unaccepted(struct listen_queue *lq)
 {
-	while (!list_empty(&lq->accept_queue)) {
-		struct tcp_sock *child =
-		    container_of(lq->accept_queue.next, struct tcp_sock, accept_node);
-		list_del(&child->accept_node);
-		child->parent = NULL;
-		lq->ack_backlog--;
-		tcp_abort(child);
-	}
+	while (!list_empty(&lq->accept_queue))
+		tcp_abort(take_first(lq));
 }
 
 void listen_stop(struct tcp_sock *sk)

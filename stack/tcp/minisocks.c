@@ -6,6 +6,8 @@
  * place in the established hash, and shares its listener's port. tcp_rcv() then takes the same
  * segment and moves it to ESTABLISHED (RFC 9293 3.10.7.4, fifth).
  */
+#include <stdlib.h>
+
 #include "stack/stack_impl.h"
 
 static void init_send_side(struct tcp_sock *sk, const struct request_sock *req)
@@ -15,7 +17,6 @@ static void init_send_side(struct tcp_sock *sk, const struct request_sock *req)
 	sk->snd_una = sk->snd_nxt = sk->write_seq = sk->snd_up = sk->snd_sml = una;
 	sk->pushed_seq = sk->high_seq = una;
 	sk->snd_wl1 = req->irs;
-	sk->snd_wl2 = una;
 	sk->snd_wscale = req->snd_wscale;
 	sk->mss_clamp = req->mss;
 }
@@ -31,14 +32,30 @@ static void init_receive_side(struct tcp_sock *sk, const struct request_sock *re
 	sk->ts_off = req->ts_off;
 }
 
+static bool child_begin(struct tcp_sock *sk, struct tcp_sock *listener)
+{
+	sk->child = calloc(1, sizeof(*sk->child));
+	if (!sk->child)
+		return false;
+	list_init(&sk->child->accept_node);
+	list_init(&sk->child->fastopen_node);
+	sk->child->sk = sk;
+	sk->child->parent = listener;
+	return true;
+}
+
 struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct request_sock *req,
 				  const struct tcp_segment *seg)
 {
 	int err;
 	struct stack *st = listener->stack;
-	struct tcp_sock *sk = tcp_sock_alloc(st, listener->uid, &err);
+	struct tcp_sock *sk = tcp_sock_alloc(st, listener->owner->uid, &err);
 	if (!sk)
 		return NULL;
+	if (!child_begin(sk, listener) || !sockopt_inherit(sk, listener)) {
+		tcp_sock_free(sk);
+		return NULL;
+	}
 	sk->c.laddr = req->c.laddr;
 	sk->c.raddr = req->c.raddr;
 	sk->c.lport = req->c.lport;
@@ -48,7 +65,6 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	sk->tstamp_ok = req->tstamp_ok;
 	sk->sack_ok = req->sack_ok;
 	sk->ecn = req->ecn_ok ? ECN_OK : 0;
-	sockopt_inherit(sk, listener);
 	sk->tos = req->tos;
 	if (listener->auth && tcp_auth_inherit(sk, req) != 0) {
 		tcp_sock_free(sk);
@@ -61,7 +77,6 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	if (req->num_retrans == 0 && req->synack_us) /* RFC 6298 3: Karn's rule */
 		tcp_rtt_sample(sk, (int64_t)(st->now_us - req->synack_us));
 	tcp_set_state(sk, TCP_SYN_RECV);
-	sk->parent = listener;
 	bind_inherit(sk, listener);
 	tcp_sock_route(sk);
 	return sk;

@@ -15,6 +15,8 @@
  *     tcp_retries1 times, which is how a black hole looks (7.7); each further time halves `low`,
  *     down to tcp_mtu_probe_floor. 0: never.
  */
+#include <stdlib.h>
+
 #include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_send.h"
 
@@ -25,24 +27,40 @@ static uint32_t current_high(const struct tcp_sock *sk)
 	return sk->mss_clamp + IPV4_HDR_BYTES + TCP_HDR_BYTES;
 }
 
+/* Without memory for it there is no search: the path MTU is what ICMP says. */
+static void begin(struct tcp_sock *sk)
+{
+	struct mtu_search *m = sk->mtu = calloc(1, sizeof(*m));
+	if (!m)
+		return;
+	m->high = current_high(sk);
+	m->low = tcp_mss_to_mtu(sk, sk->stack->sysctl.tcp_base_mss);
+	m->since_us = sk->stack->now_us;
+}
+
 void mtu_probe_init(struct tcp_sock *sk)
 {
-	const struct sysctls *ctl = &sk->stack->sysctl;
-	struct mtu_search *m = &sk->mtu;
-	*m = (struct mtu_search){.enabled = ctl->tcp_mtu_probing > 1,
-				 .high = current_high(sk),
-				 .low = tcp_mss_to_mtu(sk, ctl->tcp_base_mss),
-				 .since_us = sk->stack->now_us};
+	mtu_probe_end(sk);
+	if (sk->stack->sysctl.tcp_mtu_probing > 1)
+		begin(sk);
 	tcp_sync_mss(sk, sk->pmtu_bytes);
+}
+
+void mtu_probe_end(struct tcp_sock *sk)
+{
+	free(sk->mtu);
+	sk->mtu = NULL;
 }
 
 uint32_t mtu_probe_limit(struct tcp_sock *sk, uint32_t pmtu_bytes)
 {
-	struct mtu_search *m = &sk->mtu;
+	struct mtu_search *m = sk->mtu;
+	if (!m)
+		return pmtu_bytes;
 	bool path_was_bound = m->high == sk->pmtu_bytes;
 	if (m->high > pmtu_bytes || path_was_bound)
 		m->high = min_u32(current_high(sk), pmtu_bytes);
-	return m->enabled && m->low < pmtu_bytes ? m->low : pmtu_bytes;
+	return m->low < pmtu_bytes ? m->low : pmtu_bytes;
 }
 
 /* --- probing ----------------------------------------------------------------------------------- */
@@ -50,7 +68,7 @@ uint32_t mtu_probe_limit(struct tcp_sock *sk, uint32_t pmtu_bytes)
 /* RFC 4821 7.2: paths change; what has failed may work by now. */
 static void begin_anew(struct tcp_sock *sk)
 {
-	struct mtu_search *m = &sk->mtu;
+	struct mtu_search *m = sk->mtu;
 	uint64_t interval_us = sk->stack->sysctl.tcp_probe_interval_s * 1000000ull;
 	if (sk->stack->now_us - m->since_us < interval_us)
 		return;
@@ -62,15 +80,15 @@ static void begin_anew(struct tcp_sock *sk)
 
 static bool is_time(const struct tcp_sock *sk)
 {
-	return sk->mtu.enabled && sk->mtu.probe == 0 && sk->ca_state == CA_OPEN &&
-	       sk->c.state != TCP_SYN_RECV && !sk->urg_pending && !sk->fin_queued &&
-	       sk->cwnd_bytes >= CWND_SEGS_MIN * (uint32_t)sk->mss_cache && !sk->rcv_sack_cnt &&
+	return sk->mtu->probe == 0 && sk->ca_state == CA_OPEN && sk->c.state != TCP_SYN_RECV &&
+	       !sk->urg_pending && !sk->fin_queued &&
+	       sk->cwnd_bytes >= CWND_SEGS_MIN * (uint32_t)sk->mss_cache && !ooo_sack_cnt(sk) &&
 	       !sk->dup_sack;
 }
 
 enum mtu_probe_result mtu_probe_send(struct tcp_sock *sk)
 {
-	struct mtu_search *m = &sk->mtu;
+	struct mtu_search *m = sk->mtu;
 	if (!is_time(sk))
 		return MTU_PROBE_NONE;
 	uint32_t mss = tcp_current_mss(sk), mtu = (m->high + m->low) / 2;
@@ -102,8 +120,8 @@ enum mtu_probe_result mtu_probe_send(struct tcp_sock *sk)
 
 void mtu_probe_acked(struct tcp_sock *sk)
 {
-	struct mtu_search *m = &sk->mtu;
-	if (seq_lt(sk->snd_una, m->end))
+	struct mtu_search *m = sk->mtu;
+	if (!m || m->probe == 0 || seq_lt(sk->snd_una, m->end))
 		return;
 	m->low = m->probe;
 	m->probe = 0;
@@ -113,8 +131,8 @@ void mtu_probe_acked(struct tcp_sock *sk)
 
 bool mtu_probe_lost(struct tcp_sock *sk)
 {
-	struct mtu_search *m = &sk->mtu;
-	if (m->probe == 0 || sk->ca_state >= CA_CWR || sk->snd_una != m->start)
+	struct mtu_search *m = sk->mtu;
+	if (!m || m->probe == 0 || sk->ca_state >= CA_CWR || sk->snd_una != m->start)
 		return false;
 	m->high = m->probe - 1;
 	m->probe = 0;
@@ -127,15 +145,20 @@ bool mtu_probe_lost(struct tcp_sock *sk)
 	return true;
 }
 
+void mtu_probe_forget(struct tcp_sock *sk)
+{
+	if (sk->mtu)
+		sk->mtu->probe = 0;
+}
+
 void mtu_probe_timed_out(struct tcp_sock *sk)
 {
 	const struct sysctls *ctl = &sk->stack->sysctl;
-	struct mtu_search *m = &sk->mtu;
+	struct mtu_search *m = sk->mtu;
 	if (!ctl->tcp_mtu_probing)
 		return;
-	if (!m->enabled) {
-		m->enabled = true;
-		m->since_us = sk->stack->now_us;
+	if (!m) {
+		begin(sk);
 	} else {
 		uint32_t mss = min_u32(tcp_mtu_to_mss(sk, m->low) / 2, ctl->tcp_base_mss);
 		mss = max_u32(mss, max_u32(ctl->tcp_mtu_probe_floor, ctl->tcp_min_snd_mss));

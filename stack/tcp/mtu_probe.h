@@ -17,10 +17,12 @@ void mtu_probe_init(struct tcp_sock *sk); /* on entering ESTABLISHED */
 /* By tcp_sync_mss(): how large packets may be now. */
 uint32_t mtu_probe_limit(struct tcp_sock *sk, uint32_t pmtu_bytes);
 enum mtu_probe_result mtu_probe_send(struct tcp_sock *sk);
-/* While there is a probe: snd_una has moved. */
+/* While something is searched for: snd_una has moved. */
 void mtu_probe_acked(struct tcp_sock *sk);
 /* Something is lost. True: just the probe, and it has been seen to; there is no congestion. */
 bool mtu_probe_lost(struct tcp_sock *sk);
+void mtu_probe_forget(struct tcp_sock *sk);    /* what is in flight says nothing any more */
+void mtu_probe_end(struct tcp_sock *sk);       /* the connection is over */
 void mtu_probe_timed_out(struct tcp_sock *sk); /* tcp_retries1 times */
 
 #endif

@@ -45,14 +45,14 @@ static uint8_t fill_sack_blocks(const struct tcp_sock *sk, struct sack_block *to
 		return 0;
 	if (sk->dup_sack && max > 0)
 		to[n++] = sk->dsack;
-	for (uint8_t i = 0; i < sk->rcv_sack_cnt && n < max; i++)
-		to[n++] = sk->rcv_sacks[i];
+	for (uint32_t i = 0; i < ooo_sack_cnt(sk) && n < max; i++)
+		to[n++] = sk->ooo->sacks[i];
 	return n;
 }
 
 static uint32_t sack_option_bytes(const struct tcp_sock *sk)
 {
-	uint32_t n = sk->rcv_sack_cnt + (sk->dup_sack ? 1u : 0u);
+	uint32_t n = ooo_sack_cnt(sk) + (sk->dup_sack ? 1u : 0u);
 	if (!sk->sack_ok || n == 0)
 		return 0;
 	n = min_u32(n, sack_blocks_max(sk));
@@ -120,7 +120,6 @@ static void ack_sent(struct tcp_sock *sk)
 	sk->ack_now = sk->ack_delayed = sk->dup_sack = false;
 	timer_cancel(&sk->stack->wheel, &sk->delack_timer);
 	sk->last_ack_sent = sk->rcv_nxt;
-	sk->last_ack_sent_us = sk->stack->now_us;
 }
 
 static void count_sent(struct tcp_sock *sk, uint32_t len, uint32_t segs)
@@ -168,7 +167,7 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	if (sk->auth)
 		tcp_sign(sk->stack, &sign, &tx);
 	count_sent(sk, len, tx.gso_size ? (len + mss - 1) / mss : 1);
-	if (sk->pacing && len > 0)
+	if (sk->pace && len > 0)
 		pacing_sent(sk, len);
 	if (flags & TCP_ACK)
 		ack_sent(sk);
@@ -400,7 +399,7 @@ static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 {
 	uint32_t sent = 0, start = sk->snd_nxt;
 	int resyncs = 0;
-	if (sk->mtu.enabled && !pacing_holds(sk)) {
+	if (sk->mtu && !pacing_holds(sk)) {
 		if (mtu_probe_send(sk) == MTU_PROBE_WAIT)
 			return 0;
 		sent = sk->snd_nxt - start;

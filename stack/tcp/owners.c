@@ -32,7 +32,6 @@ bool tcp_owner_join(struct tcp_sock *sk, uint32_t uid)
 		list_add_head(&sk->stack->tcp.owners, &owner->node);
 	}
 	owner->socks++;
-	sk->uid = uid;
 	sk->owner = owner;
 	return true;
 }

@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *   - Only connections with SO_MAX_PACING_RATE, or whose congestion control asks for it, are paced
- *     (sk->pacing); the others carry no timer and are not looked at.
+ *     (sk->pace); the others carry no timer and are not looked at.
  *   - The rate is the congestion control's own, or as in Linux cwnd per round trip and a bit more:
  *     twice that while slow start has far to go, 1.2 times afterwards (tcp_pacing_ss_ratio,
  *     tcp_pacing_ca_ratio). It never exceeds the program's maximum.
@@ -15,6 +15,9 @@
  *   - Neither the first ten segments of a connection nor probes and the RTO's one segment wait, but
  *     all are charged. Everything else asks pacing_holds(), which sets the timer.
  */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "stack/tcp/tcp_send.h"
 
 #define UNPACED_SEGS 10
@@ -53,38 +56,47 @@ static uint64_t at_most(uint64_t rate, uint64_t max)
 /* After cwnd or the round trip time has changed. */
 void pacing_update(struct tcp_sock *sk)
 {
-	if (sk->pacing && !(sk->cc && sk->cc->owns_cwnd))
+	if (sk->pace && !(sk->cc && sk->cc->owns_cwnd))
 		pacing_set_rate(sk, rate_of_cwnd(sk));
 }
 
 void pacing_set_rate(struct tcp_sock *sk, uint64_t bytes_per_s)
 {
-	sk->pacing_bytes_per_s = at_most(bytes_per_s, sk->max_pacing_bytes_per_s);
+	sk->pace->bytes_per_s = at_most(bytes_per_s, sk->pace->max_bytes_per_s);
 }
 
 /* For TCP_INFO: what it is, or what it would be. */
 uint64_t pacing_rate_shown(const struct tcp_sock *sk)
 {
-	if (sk->pacing && sk->pacing_bytes_per_s)
-		return sk->pacing_bytes_per_s;
-	return at_most(rate_of_cwnd(sk), sk->max_pacing_bytes_per_s);
+	if (sk->pace && sk->pace->bytes_per_s)
+		return sk->pace->bytes_per_s;
+	return at_most(rate_of_cwnd(sk), pacing_max(sk));
+}
+
+uint64_t pacing_max(const struct tcp_sock *sk)
+{
+	return sk->pace ? sk->pace->max_bytes_per_s : PACING_UNLIMITED;
 }
 
 /* SO_MAX_PACING_RATE: holds at once, also for what is waiting. */
-void pacing_set_max(struct tcp_sock *sk, uint64_t bytes_per_s)
+int pacing_set_max(struct tcp_sock *sk, uint64_t bytes_per_s)
 {
-	sk->max_pacing_bytes_per_s = bytes_per_s;
-	if (bytes_per_s != PACING_UNLIMITED)
-		sk->pacing = true;
-	if (!sk->pacing || !tcp_state_sends(sk))
-		return;
+	if (!sk->pace && bytes_per_s == PACING_UNLIMITED)
+		return 0;
+	int err = pacing_start(sk);
+	if (err)
+		return err;
+	sk->pace->max_bytes_per_s = bytes_per_s;
+	if (!tcp_state_sends(sk))
+		return 0;
 	pacing_update(sk);
-	pacing_set_rate(sk, sk->pacing_bytes_per_s);
-	if (timer_armed(&sk->pacing_timer)) {
-		timer_cancel(&sk->stack->wheel, &sk->pacing_timer);
-		sk->next_send_ns = now_ns(sk);
+	pacing_set_rate(sk, sk->pace->bytes_per_s);
+	if (pacing_waits(sk)) {
+		pacing_stop(sk);
+		sk->pace->next_send_ns = now_ns(sk);
 		tcp_want_flush(sk);
 	}
+	return 0;
 }
 
 /* A rate of nothing is no rate, as in Linux. */
@@ -96,19 +108,20 @@ static bool is_rate(uint64_t bytes_per_s)
 /* `len` bytes have just left. */
 void pacing_sent(struct tcp_sock *sk, uint32_t len)
 {
+	struct tcp_pacing *p = sk->pace;
 	uint64_t now = now_ns(sk);
-	if (sk->next_send_ns + MAKE_UP_NS < now)
-		sk->next_send_ns = now - MAKE_UP_NS;
-	if (is_rate(sk->pacing_bytes_per_s) && sk->data_segs_out >= UNPACED_SEGS)
-		sk->next_send_ns += len * NS_PER_S / sk->pacing_bytes_per_s;
+	if (p->next_send_ns + MAKE_UP_NS < now)
+		p->next_send_ns = now - MAKE_UP_NS;
+	if (is_rate(p->bytes_per_s) && sk->data_segs_out >= UNPACED_SEGS)
+		p->next_send_ns += len * NS_PER_S / p->bytes_per_s;
 }
 
 uint64_t pacing_delay_us(const struct tcp_sock *sk)
 {
 	uint64_t now = now_ns(sk);
-	if (!sk->pacing || sk->next_send_ns <= now)
+	if (!sk->pace || sk->pace->next_send_ns <= now)
 		return 0;
-	return (sk->next_send_ns - now + NS_PER_US - 1) / NS_PER_US;
+	return (sk->pace->next_send_ns - now + NS_PER_US - 1) / NS_PER_US;
 }
 
 /* True: nothing may leave now, and the timer is set. */
@@ -117,8 +130,8 @@ bool pacing_holds(struct tcp_sock *sk)
 	uint64_t delay = pacing_delay_us(sk);
 	if (delay == 0)
 		return false;
-	if (!timer_armed(&sk->pacing_timer))
-		timer_set(&sk->stack->wheel, &sk->pacing_timer, sk->stack->now_us + delay);
+	if (!timer_armed(&sk->pace->timer))
+		timer_set(&sk->stack->wheel, &sk->pace->timer, sk->stack->now_us + delay);
 	return true;
 }
 
@@ -141,14 +154,48 @@ uint32_t pacing_tso_limit(const struct tcp_sock *sk, uint32_t mss, uint32_t limi
 	return segs * mss < limit ? (uint32_t)segs * mss : limit;
 }
 
+/* --- life cycle ------------------------------------------------------------------------------ */
+
 static void pacing_timer_fired(struct timer *t, void *ctx)
 {
-	struct tcp_sock *sk = container_of(t, struct tcp_sock, pacing_timer);
 	(void)ctx;
-	tcp_want_flush(sk);
+	tcp_want_flush(container_of(t, struct tcp_pacing, timer)->sk);
 }
 
-void pacing_init(struct tcp_sock *sk)
+int pacing_start(struct tcp_sock *sk)
 {
-	timer_init(&sk->pacing_timer, pacing_timer_fired);
+	struct tcp_pacing *p = sk->pace ? sk->pace : calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	if (sk->pace)
+		return 0;
+	timer_init(&p->timer, pacing_timer_fired);
+	p->sk = sk;
+	p->max_bytes_per_s = PACING_UNLIMITED;
+	sk->pace = p;
+	return 0;
+}
+
+bool pacing_waits(const struct tcp_sock *sk)
+{
+	return sk->pace && timer_armed(&sk->pace->timer);
+}
+
+void pacing_stop(struct tcp_sock *sk)
+{
+	if (sk->pace)
+		timer_cancel(&sk->stack->wheel, &sk->pace->timer);
+}
+
+void pacing_renew(struct tcp_sock *sk)
+{
+	if (sk->pace)
+		sk->pace->bytes_per_s = sk->pace->next_send_ns = 0;
+}
+
+void pacing_free(struct tcp_sock *sk)
+{
+	pacing_stop(sk);
+	free(sk->pace);
+	sk->pace = NULL;
 }

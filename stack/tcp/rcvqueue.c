@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *   - Both queues hold the very pkts the frames came in. rcv_queue is [copied_seq, rcv_nxt) without
- *     holes; ooo_queue is sorted and free of overlaps, and lies beyond rcv_nxt. What duplicates or
+ *     holes; ooo is sorted and free of overlaps, and lies beyond rcv_nxt. What duplicates or
  *     overlaps is cut off before it is queued, and told to the peer as D-SACK (RFC 2883).
  *   - A small segment's bytes go into the free room behind those that precede it, so that many of
  *     them do not hold many buffers. A large buffer with little in it is replaced by a small one
@@ -20,6 +20,8 @@
  *   - What is out of order, or came twice, is acknowledged at once, each segment, since the peer
  *     counts these ACKs (RFC 5681 4.2). The rest is rcvwindow.c's to decide.
  */
+#include <stdlib.h>
+
 #include "stack/tcp/tcp_receive.h"
 
 #define COALESCE_MAX_BYTES 2048
@@ -29,11 +31,11 @@
 
 /* --- accounts -------------------------------------------------------------------------------- */
 
-static void account(struct tcp_sock *sk, size_t *truesize, const struct pkt *p, bool add)
+static void account(struct tcp_sock *sk, uint32_t *truesize, const struct pkt *p, bool add)
 {
-	size_t size = pkt_truesize(p);
+	uint32_t size = (uint32_t)pkt_truesize(p);
 	*truesize = add ? *truesize + size : *truesize - size;
-	sk->stack->tcp.rcvbuf_bytes += add ? size : -size;
+	sk->stack->tcp.rcvbuf_bytes += add ? size : -(size_t)size;
 	if (add)
 		tcp_owner_charge(sk, size);
 	else
@@ -43,25 +45,46 @@ static void account(struct tcp_sock *sk, size_t *truesize, const struct pkt *p, 
 static void ooo_insert(struct tcp_sock *sk, struct list *before, struct pkt *p)
 {
 	list_insert_before(before, &p->node);
-	account(sk, &sk->ooo_truesize, p, true);
-	sk->ooo_pkts++;
+	account(sk, &sk->ooo->truesize, p, true);
+	sk->ooo->pkts++;
 }
 
 static void ooo_remove(struct tcp_sock *sk, struct pkt *p)
 {
 	list_del(&p->node);
-	account(sk, &sk->ooo_truesize, p, false);
-	sk->ooo_pkts--;
+	account(sk, &sk->ooo->truesize, p, false);
+	sk->ooo->pkts--;
+}
+
+/* There is one while a hole is waited for. False: no memory. */
+static bool ooo_begin(struct tcp_sock *sk)
+{
+	if (sk->ooo)
+		return true;
+	sk->ooo = calloc(1, sizeof(*sk->ooo));
+	if (!sk->ooo)
+		return false;
+	list_init(&sk->ooo->segs);
+	return true;
+}
+
+/* After something was removed. */
+static void ooo_end_if_empty(struct tcp_sock *sk)
+{
+	if (!sk->ooo || !list_empty(&sk->ooo->segs))
+		return;
+	free(sk->ooo);
+	sk->ooo = NULL;
 }
 
 static void ooo_purge(struct tcp_sock *sk)
 {
-	while (!list_empty(&sk->ooo_queue)) {
-		struct pkt *p = pkt_of(sk->ooo_queue.next);
+	while (sk->ooo && !list_empty(&sk->ooo->segs)) {
+		struct pkt *p = pkt_of(sk->ooo->segs.next);
 		ooo_remove(sk, p);
 		pkt_free(p);
 	}
-	sk->rcv_sack_cnt = 0;
+	ooo_end_if_empty(sk);
 }
 
 static void rcv_remove(struct tcp_sock *sk, struct pkt *p)
@@ -107,7 +130,7 @@ static struct pkt *fitting(struct pkt *p, bool last)
 
 /* From the queue's end, where the new ones are, to the first pkt that is no looser than it may be.
  */
-static void compact_queue(struct tcp_sock *sk, struct list *queue, size_t *truesize)
+static void compact_queue(struct tcp_sock *sk, struct list *queue, uint32_t *truesize)
 {
 	for (struct list *pos = queue->prev; pos != queue;) {
 		struct list *after = pos->next;
@@ -129,10 +152,16 @@ void tcp_recv_compact(struct tcp_sock *sk)
 	compact_queue(sk, &sk->rcv_queue, &sk->rcvq_truesize);
 }
 
+static void ooo_compact(struct tcp_sock *sk)
+{
+	if (sk->ooo)
+		compact_queue(sk, &sk->ooo->segs, &sk->ooo->truesize);
+}
+
 void tcp_rcv_queues_settle(struct tcp_sock *sk)
 {
-	compact_queue(sk, &sk->ooo_queue, &sk->ooo_truesize);
-	if (sk->parent) /* until tcp_accept() nobody reads */
+	ooo_compact(sk);
+	if (tcp_parent(sk)) /* until tcp_accept() nobody reads */
 		tcp_recv_compact(sk);
 }
 
@@ -150,12 +179,12 @@ static size_t truesize_limit(const struct tcp_sock *sk)
 
 static bool over_limit(const struct tcp_sock *sk, size_t more)
 {
-	return sk->rcvq_truesize + sk->ooo_truesize + more > truesize_limit(sk);
+	return (size_t)sk->rcvq_truesize + ooo_truesize(sk) + more > truesize_limit(sk);
 }
 
 static void ooo_drop_last(struct tcp_sock *sk)
 {
-	struct pkt *p = pkt_of(sk->ooo_queue.prev);
+	struct pkt *p = pkt_of(sk->ooo->segs.prev);
 	ooo_remove(sk, p);
 	stack_drop(sk->stack, p, DROP_TCP_OFO_QUEUE_PRUNE);
 }
@@ -164,13 +193,14 @@ static void ooo_drop_last(struct tcp_sock *sk)
  * for the sake of a segment (at seq) that lies farther still. */
 static void ooo_prune(struct tcp_sock *sk, uint32_t seq, size_t more)
 {
-	if (list_empty(&sk->ooo_queue))
+	if (!sk->ooo)
 		return;
 	snmp_inc(sk->stack, TcpExtOfoPruned);
-	while (over_limit(sk, more) && !list_empty(&sk->ooo_queue) &&
-	       seq_gt(pkt_of(sk->ooo_queue.prev)->seq, seq))
+	while (over_limit(sk, more) && !list_empty(&sk->ooo->segs) &&
+	       seq_gt(pkt_of(sk->ooo->segs.prev)->seq, seq))
 		ooo_drop_last(sk);
-	sk->rcv_sack_cnt = 0;
+	sk->ooo->sack_cnt = 0;
+	ooo_end_if_empty(sk);
 }
 
 static bool make_room(struct tcp_sock *sk, uint32_t seq, size_t more)
@@ -178,7 +208,7 @@ static bool make_room(struct tcp_sock *sk, uint32_t seq, size_t more)
 	if (!over_limit(sk, more))
 		return true;
 	snmp_inc(sk->stack, TcpExtPruneCalled);
-	compact_queue(sk, &sk->ooo_queue, &sk->ooo_truesize);
+	ooo_compact(sk);
 	tcp_recv_compact(sk);
 	if (over_limit(sk, more))
 		ooo_prune(sk, seq, more);
@@ -212,12 +242,13 @@ static bool touches(const struct sack_block *a, const struct sack_block *b)
 
 static void sack_add(struct tcp_sock *sk, uint32_t start, uint32_t end)
 {
+	struct ooo_queue *q = sk->ooo;
 	struct sack_block add = {start, end}, kept[TCP_SACK_BLOCKS_MAX];
-	uint8_t n = 0;
+	uint32_t n = 0;
 	if (!sk->sack_ok)
 		return;
-	for (uint8_t i = 0; i < sk->rcv_sack_cnt; i++) {
-		const struct sack_block *b = &sk->rcv_sacks[i];
+	for (uint32_t i = 0; i < q->sack_cnt; i++) {
+		const struct sack_block *b = &q->sacks[i];
 		if (!touches(b, &add)) {
 			kept[n++] = *b;
 			continue;
@@ -229,18 +260,19 @@ static void sack_add(struct tcp_sock *sk, uint32_t start, uint32_t end)
 	}
 	if (n == TCP_SACK_BLOCKS_MAX)
 		n--;
-	sk->rcv_sacks[0] = add;
-	memcpy(&sk->rcv_sacks[1], kept, n * sizeof(kept[0]));
-	sk->rcv_sack_cnt = (uint8_t)(n + 1);
+	q->sacks[0] = add;
+	memcpy(&q->sacks[1], kept, n * sizeof(kept[0]));
+	q->sack_cnt = n + 1;
 }
 
 static void sack_forget_passed(struct tcp_sock *sk)
 {
-	uint8_t n = 0;
-	for (uint8_t i = 0; i < sk->rcv_sack_cnt; i++)
-		if (seq_gt(sk->rcv_sacks[i].start, sk->rcv_nxt))
-			sk->rcv_sacks[n++] = sk->rcv_sacks[i];
-	sk->rcv_sack_cnt = list_empty(&sk->ooo_queue) ? 0 : n;
+	struct ooo_queue *q = sk->ooo;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < q->sack_cnt; i++)
+		if (seq_gt(q->sacks[i].start, sk->rcv_nxt))
+			q->sacks[n++] = q->sacks[i];
+	q->sack_cnt = n;
 }
 
 /* RFC 2883 4: what came twice. Several pieces before one ACK become one if they touch. */
@@ -307,7 +339,7 @@ static void append(struct tcp_sock *sk, struct pkt *p)
 	}
 	account(sk, &sk->rcvq_truesize, p, true);
 	list_add_tail(&sk->rcv_queue, &p->node);
-	if (sk->parent)
+	if (tcp_parent(sk))
 		tcp_want_flush(sk); /* which settles the queue */
 }
 
@@ -345,10 +377,10 @@ static bool take_fin(struct tcp_sock *sk)
 /* Moves what has become contiguous. True: a FIN was among it and the connection is over. */
 static bool ooo_drain(struct tcp_sock *sk)
 {
-	if (list_empty(&sk->ooo_queue))
+	if (!sk->ooo)
 		return false;
-	while (!list_empty(&sk->ooo_queue)) {
-		struct pkt *p = pkt_of(sk->ooo_queue.next);
+	while (sk->ooo && !list_empty(&sk->ooo->segs)) { /* a FIN purges it */
+		struct pkt *p = pkt_of(sk->ooo->segs.next);
 		uint32_t end = pkt_end(p);
 		if (seq_gt(p->seq, sk->rcv_nxt))
 			break;
@@ -366,8 +398,10 @@ static bool ooo_drain(struct tcp_sock *sk)
 		if (fin && take_fin(sk))
 			return true;
 	}
-	sack_forget_passed(sk);
-	if (list_empty(&sk->ooo_queue)) /* RFC 5681 4.2: the hole is filled */
+	ooo_end_if_empty(sk);
+	if (sk->ooo)
+		sack_forget_passed(sk);
+	else /* RFC 5681 4.2: the hole is filled */
 		tcp_ack_at_flush(sk);
 	return false;
 }
@@ -406,7 +440,7 @@ static void queue_in_order(struct tcp_sock *sk, struct pkt *p, const struct tcp_
 /* The first in the queue that begins beyond seq (or the queue's head), from the nearer end. */
 static struct list *ooo_place(struct tcp_sock *sk, uint32_t seq)
 {
-	struct list *head = &sk->ooo_queue, *pos = head;
+	struct list *head = &sk->ooo->segs, *pos = head;
 	if (list_empty(head))
 		return head;
 	uint32_t first = pkt_of(head->next)->seq, last = pkt_of(head->prev)->seq;
@@ -424,7 +458,7 @@ static struct list *ooo_place(struct tcp_sock *sk, uint32_t seq)
 /* Cuts p where it overlaps what precedes it; false: nothing of it is new. */
 static bool ooo_cut_front(struct tcp_sock *sk, struct pkt *p, const struct list *next)
 {
-	if (next->prev == &sk->ooo_queue)
+	if (next->prev == &sk->ooo->segs)
 		return true;
 	uint32_t have = pkt_end(pkt_of(next->prev)), end = pkt_end(p);
 	if (seq_leq(have, p->seq))
@@ -439,7 +473,7 @@ static bool ooo_cut_front(struct tcp_sock *sk, struct pkt *p, const struct list 
 /* Removes what p covers, and cuts p where it reaches into what follows. The place for p. */
 static struct list *ooo_cut_back(struct tcp_sock *sk, struct pkt *p, struct list *next)
 {
-	while (next != &sk->ooo_queue) {
+	while (next != &sk->ooo->segs) {
 		struct pkt *n = pkt_of(next);
 		uint32_t end = pkt_end(p);
 		if (seq_geq(n->seq, end))
@@ -468,7 +502,7 @@ static bool ooo_add(struct tcp_sock *sk, struct pkt *p)
 		return false;
 	}
 	next = ooo_cut_back(sk, p, next);
-	if (next->prev != &sk->ooo_queue) {
+	if (next->prev != &sk->ooo->segs) {
 		struct pkt *before = pkt_of(next->prev);
 		if (pkt_end(before) == p->seq && !before->fin && coalesce(sk, before, p)) {
 			pkt_free(p);
@@ -476,9 +510,9 @@ static bool ooo_add(struct tcp_sock *sk, struct pkt *p)
 		}
 	}
 	ooo_insert(sk, next, p);
-	if (sk->ooo_pkts > OOO_PKTS_MAX) {
+	if (sk->ooo->pkts > OOO_PKTS_MAX) {
 		ooo_drop_last(sk);
-		sk->rcv_sack_cnt = 0;
+		sk->ooo->sack_cnt = 0;
 	}
 	return true;
 }
@@ -487,7 +521,7 @@ static void queue_out_of_order(struct tcp_sock *sk, struct pkt *p)
 {
 	cut_back(p, sk->rcv_nxt + tcp_receive_window(sk));
 	uint32_t seq = p->seq, end = pkt_end(p);
-	if (!make_room(sk, seq, pkt_truesize(p))) {
+	if (!make_room(sk, seq, pkt_truesize(p)) || !ooo_begin(sk)) {
 		drop_for_memory(sk, p, TcpExtTCPOFODrop);
 		return;
 	}

@@ -124,7 +124,7 @@ void tcp_ack_decide(struct tcp_sock *sk)
 {
 	bool second_segment = sk->rcv_nxt - sk->rcv_wup > mss_estimate(sk);
 	bool quick = sk->quickack || sk->ato_us == 0 || (sk->quick_acks > 0 && !sk->pingpong);
-	if (sk->ack_now || quick || second_segment || !list_empty(&sk->ooo_queue))
+	if (sk->ack_now || quick || second_segment || sk->ooo)
 		tcp_ack_at_flush(sk);
 	else
 		tcp_schedule_delack(sk);

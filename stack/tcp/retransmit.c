@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
@@ -47,7 +48,7 @@ int tcp_retransmit_seg(struct tcp_sock *sk, struct tx_seg *seg, enum trace_cause
 {
 	if (seg->syn)
 		return tcp_retransmit_syn(sk);
-	sk->mtu.probe = 0; /* as Linux: its outcome says nothing any more */
+	mtu_probe_forget(sk); /* as Linux: its outcome says nothing any more */
 	uint32_t mss = tcp_current_mss(sk);
 	uint32_t room = min_u32(retransmit_room(sk, seg, mss), tcp_tso_limit(sk, mss));
 	uint32_t data = tx_seg_len(seg) - (seg->fin ? 1 : 0);

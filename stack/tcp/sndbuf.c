@@ -69,7 +69,7 @@ static uint32_t notsent_room(const struct tcp_sock *sk)
 /* Free space; too little of it to be worth a write counts as none (a third must be free first). */
 static uint32_t write_space(const struct tcp_sock *sk, uint32_t want)
 {
-	if (sk->sndq_bytes >= sk->sndbuf_bytes || sk->eor_cnt == TCP_EOR_MAX)
+	if (sk->sndq_bytes >= sk->sndbuf_bytes || write_marks_full(sk))
 		return 0;
 	uint32_t space = sk->sndbuf_bytes - sk->sndq_bytes;
 	if (space < want && space < sk->sndbuf_bytes / 8)
@@ -218,7 +218,7 @@ void sndbuf_purge(struct tcp_sock *sk)
 	sk->sndq_bytes = 0;
 	sk->sacked_bytes = sk->dup_acked_bytes = sk->lost_bytes = sk->retrans_bytes = 0;
 	sk->urg_pending = sk->more_holds = false;
-	sk->eor_cnt = 0;
+	write_marks_forget(sk);
 	chrono_end(sk);
 }
 
@@ -247,7 +247,7 @@ void sndbuf_check_space(struct tcp_sock *sk)
 		return;
 	if ((uint64_t)sk->sndq_bytes * 3 > (uint64_t)sk->sndbuf_bytes * 2)
 		return;
-	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk) || sk->eor_cnt == TCP_EOR_MAX)
+	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk) || write_marks_full(sk))
 		return;
 	sk->write_blocked = false;
 	chrono_stop(sk, CHRONO_SNDBUF_LIMITED);

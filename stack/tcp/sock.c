@@ -15,22 +15,24 @@
 #include "stack/stack_impl.h"
 #include "stack/tcp/fastopen.h"
 #include "stack/tcp/mtu_probe.h"
+#include "stack/tcp/tcp_send.h"
 #include "stack/tcp/tcp_trace.h"
 
 #define SEC_US 1000000ull
 
+_Static_assert(sizeof(struct tcp_sock) <= 1088, "17 cache lines: each idle connection has one");
+
 /* --- allocation ------------------------------------------------------------------------------- */
 
-/* Nothing of a connection: the fields from iss on. Whatever hung on them is freed already. */
+/* Nothing of a connection: the fields from ecn on. Whatever hung on them is freed already. */
 static void clear_connection(struct tcp_sock *sk)
 {
 	const struct cc_ops *cc = sk->cc;
-	size_t from = offsetof(struct tcp_sock, iss);
+	size_t from = offsetof(struct tcp_sock, ecn);
 	memset((char *)sk + from, 0, sizeof(*sk) - from);
 	list_init(&sk->snd_blocks);
 	list_init(&sk->rtx_queue);
 	list_init(&sk->rcv_queue);
-	list_init(&sk->ooo_queue);
 	tcp_timers_init(sk);
 	sk->cc = cc;
 	sk->created_us = sk->stack->now_us;
@@ -41,6 +43,7 @@ void tcp_sock_renew(struct tcp_sock *sk)
 	tcp_timers_cancel(sk);
 	sndbuf_purge(sk);
 	tcp_rcv_queues_purge(sk);
+	mtu_probe_end(sk);
 	clear_connection(sk);
 	sk->err = sk->err_soft = 0;
 	sk->events = 0;
@@ -74,19 +77,26 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, uint32_t uid, int *err)
 	sk->c.kind = SOCK_KIND_TCP;
 	sk->c.state = TCP_CLOSE;
 	sk->c.laddr = sk->c.raddr = sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
-	struct list *nodes[] = {&sk->event_node,  &sk->flush_node,  &sk->bind_node,
-				&sk->accept_node, &sk->listen_node, &sk->fastopen_node};
+	struct list *nodes[] = {&sk->event_node, &sk->flush_node, &sk->bind_node};
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		list_init(nodes[i]);
 	sk->sndbuf_bytes = st->sysctl.tcp_wmem[1];
 	sk->rcvbuf_bytes = st->sysctl.tcp_rmem[1];
-	sk->max_pacing_bytes_per_s = UINT64_MAX;
 	ip_sk_init(sk);
 	clear_connection(sk);
 	list_add_tail(&tcp->all, &sk->all_node);
 	tcp->sockets++;
 	*err = 0;
 	return sk;
+}
+
+static void leave_accept_queue(struct tcp_sock *sk)
+{
+	if (!sk->child)
+		return;
+	list_del(&sk->child->accept_node);
+	sk->child->parent = NULL;
+	tcp_child_settled(sk);
 }
 
 void tcp_sock_free(struct tcp_sock *sk)
@@ -102,7 +112,10 @@ void tcp_sock_free(struct tcp_sock *sk)
 	list_del(&sk->event_node);
 	list_del(&sk->flush_node);
 	fastopen_child_settled(sk);
-	list_del(&sk->accept_node);
+	leave_accept_queue(sk);
+	mtu_probe_end(sk);
+	pacing_free(sk);
+	free(sk->cc_heap);
 	list_del(&sk->all_node);
 	tcp->sockets--;
 	if (sk->orphan)

@@ -80,8 +80,7 @@ static int set_max_pacing_rate(struct tcp_sock *sk, int value, const void *val, 
 	uint64_t rate = value == -1 ? PACING_UNLIMITED : (uint32_t)value;
 	if (len >= sizeof(rate))
 		memcpy(&rate, val, sizeof(rate));
-	pacing_set_max(sk, rate);
-	return 0;
+	return pacing_set_max(sk, rate);
 }
 
 static int set_socket(struct tcp_sock *sk, int name, int value, const void *val, size_t len)
@@ -386,7 +385,7 @@ static int get_socket(struct tcp_sock *sk, int name, void *val, size_t *len)
 		return sockopt_give(val, len, &l, sizeof(l));
 	}
 	if (name == SO_MAX_PACING_RATE) {
-		uint64_t rate = sk->max_pacing_bytes_per_s;
+		uint64_t rate = pacing_max(sk);
 		uint32_t narrow = rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
 		return *len >= sizeof(rate) ? sockopt_give(val, len, &rate, sizeof(rate))
 					    : sockopt_give(val, len, &narrow, sizeof(narrow));
@@ -536,7 +535,7 @@ bool tcp_linger(const struct tcp_sock *sk, int *seconds)
 	return sk->linger_on;
 }
 
-void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
+bool sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 {
 	child->reuseaddr = listener->reuseaddr;
 	child->reuseport = listener->reuseport;
@@ -557,8 +556,6 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->window_clamp = listener->window_clamp;
 	child->notsent_lowat = listener->notsent_lowat;
 	child->recvmsg_inq = listener->recvmsg_inq;
-	child->max_pacing_bytes_per_s = listener->max_pacing_bytes_per_s;
-	child->pacing = listener->pacing;
 	child->thin_linear_timeouts = listener->thin_linear_timeouts;
 	child->user_mss = listener->user_mss;
 	child->tos = listener->tos;
@@ -571,4 +568,6 @@ void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->rcvbuf_bytes = listener->rcvbuf_bytes;
 	child->rcvbuf_locked = listener->rcvbuf_locked;
 	child->cc = listener->cc;
+	return !listener->pace ||
+	       (pacing_start(child) == 0 && pacing_set_max(child, pacing_max(listener)) == 0);
 }

@@ -61,7 +61,7 @@ static void free_sockets(struct tcp_layer *tcp)
 {
 	list_for_each_safe (child, &tcp->all) {
 		struct tcp_sock *sk = container_of(child, struct tcp_sock, all_node);
-		if (sk->parent)
+		if (tcp_parent(sk))
 			tcp_sock_free(sk);
 	}
 	list_for_each (pos, &tcp->all) {
@@ -128,7 +128,7 @@ void tcp_want_flush(struct tcp_sock *sk)
 /* A child that nobody has accepted yet has nobody to tell: its events wait for tcp_set_user(). */
 static void link_event(struct tcp_sock *sk)
 {
-	if (sk->events && !sk->orphan && !sk->parent && !list_linked(&sk->event_node))
+	if (sk->events && !sk->orphan && !tcp_parent(sk) && !list_linked(&sk->event_node))
 		list_add_tail(&sk->stack->tcp.events, &sk->event_node);
 }
 

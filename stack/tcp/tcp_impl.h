@@ -14,6 +14,7 @@
 #include "stack/base/timer.h"
 #include "stack/ip/ip.h"
 #include "stack/tcp/tcp.h"
+#include "stack/tcp/tcp_sock.h"
 #include "stack/trace.h"
 
 /* RFC 9293 3.4: sequence arithmetic is modulo 2^32. */
@@ -49,14 +50,8 @@ enum {
 #define TCP_OPTIONS_MAX_BYTES 40
 #define TCP_DEFAULT_MSS 536 /* RFC 9293 3.7.1: what a peer that says nothing gets */
 #define TCP_MAX_WSCALE 14
-#define TCP_SACK_BLOCKS_MAX 4
-#define TCP_EOR_MAX 8
 #define TCP_FASTOPEN_COOKIE_MIN 4 /* RFC 7413 4.1.1; an even number of bytes */
 #define TCP_FASTOPEN_COOKIE_MAX 16
-
-struct sack_block {
-	uint32_t start, end; /* [start, end) */
-};
 
 struct tcp_auth;
 
@@ -93,18 +88,6 @@ struct tcp_segment {
 	struct pkt *pkt;	/* data/len are the payload; NULL once somebody has taken it */
 	const uint8_t *tcp_hdr; /* for signatures; valid while pkt is */
 	uint16_t tcp_hdr_len;
-};
-
-/* What every entry of the established hash starts with. */
-enum sock_kind { SOCK_KIND_TCP, SOCK_KIND_REQUEST, SOCK_KIND_TIMEWAIT };
-
-struct sock_common {
-	struct sock_common *hash_next, **hash_pprev; /* pprev NULL: unhashed */
-	struct ip_addr laddr, raddr;
-	uint16_t lport, rport; /* host order */
-	uint8_t kind;	       /* enum sock_kind */
-	uint8_t state;	       /* enum tcp_state */
-	uint16_t unused;
 };
 
 /* A port in use and who holds it (Linux's inet_bind_bucket). */
@@ -154,8 +137,10 @@ struct timewait_sock {
 
 /* A listener's queues; only listeners have one. */
 struct listen_queue {
+	struct tcp_sock *listener;
+	struct list hash_node;		/* tcp_layer.lhash */
 	struct list syn_queue;		/* request_sock.node */
-	struct list accept_queue;	/* tcp_sock.accept_node: established, in order */
+	struct list accept_queue;	/* tcp_child.accept_node: established, in order */
 	uint32_t qlen;			/* request_socks */
 	uint32_t young;			/* of these, whose SYN-ACK has not timed out yet */
 	uint32_t ack_backlog;		/* in accept_queue */
@@ -164,7 +149,7 @@ struct listen_queue {
 	uint64_t last_synq_overflow_us; /* cookies are believed only for a while after it */
 	bool synq_overflow_seen;
 	uint32_t fastopen_qlen;		/* Fast Open children in SYN_RECV, and penalties */
-	struct list fastopen_pending;	/* tcp_sock.fastopen_node: these children */
+	struct list fastopen_pending;	/* tcp_child.fastopen_node: these children */
 	struct list fastopen_penalties; /* fastopen_server.c */
 };
 
@@ -213,11 +198,12 @@ struct cc_ops {
 	/* cwnd and the pacing rate are its own: cong_avoid() is called for each ACK in any state, and
 	 * but for an RTO nothing else changes them. */
 	bool owns_cwnd;
+	size_t heap_bytes; /* of tcp_sock.cc_heap; 0: cc_priv is enough */
 	size_t (*get_info)(struct tcp_sock *sk, void *to,
 			   size_t room); /* TCP_CC_INFO; may be NULL */
 };
 const struct cc_ops *cc_find(const char *name); /* NULL: none of that name */
-/* TCP_CONGESTION: -ENOENT for an unknown name. May be called at any time. */
+/* TCP_CONGESTION: -ENOENT for an unknown name, -ENOMEM. May be called at any time. */
 int tcp_set_congestion_control(struct tcp_sock *sk, const char *name);
 /* On entering ESTABLISHED (after the handshake's RTT sample, with mss_cache set): ops (from the
  * sysctl if none is chosen), initial window, ssthresh, recovery state. */
@@ -238,190 +224,6 @@ struct tcp_owner {
 	struct list node;
 	uint32_t uid, socks;
 	size_t bytes;
-};
-
-/* Path MTU by probing (mtu_probe.c): sizes of IP packets. */
-struct mtu_search {
-	uint32_t low, high;  /* works; is not known to fail */
-	uint32_t probe;	     /* in flight, or 0 */
-	uint32_t start, end; /* its sequence numbers */
-	uint64_t since_us;   /* when the search began */
-	bool enabled;
-};
-
-struct tcp_sock {
-	struct sock_common c;
-	struct stack *stack;
-	void *user; /* NULL: orphan */
-	uint32_t uid;
-	struct tcp_owner *owner; /* its account */
-	uint32_t events;
-	struct list event_node; /* stack's event list */
-	struct list flush_node; /* stack's list of sockets with something to send */
-	struct list all_node;	/* every tcp_sock of the stack */
-
-	/* --- identity and binding (bind.c) */
-	struct bind_bucket *bucket;
-	struct list bind_node;
-	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
-	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1, bind_no_port : 1,
-	    freebind : 1; /* IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND */
-	uint32_t ip_cmsg; /* 1 << IP_PKTINFO and the like: sockopt_ip.c */
-	bool orphan : 1;  /* closed by its user: it frees itself when it is done */
-
-	/* --- listener and accept queue (listen.c) */
-	struct listen_queue *lq;
-	struct list accept_node;	    /* on the parent's accept queue */
-	struct tcp_sock *fastopen_listener; /* while it counts in its fastopen_qlen */
-	struct list fastopen_node;
-	/* While on its accept queue: such a sock is no orphan although it has no user. A connection
-	 * that ends there stays there, in CLOSE, until tcp_accept() or listen_stop(). */
-	struct tcp_sock *parent;
-	struct sock_common *listen_next; /* listening hash chain */
-	struct list listen_node;
-
-	/* --- options */
-	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
-	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1,
-	    recvmsg_inq : 1, fastopen_no_cookie : 1, fastopen_connect : 1;
-	int32_t linger_s;
-	uint32_t keepidle_s, keepintvl_s, keepcnt;
-	uint32_t user_timeout_ms;
-	uint32_t syn_retries; /* TCP_SYNCNT, 0: the sysctl */
-	uint32_t defer_accept_s;
-	int32_t linger2_s; /* TCP_LINGER2 */
-	uint32_t window_clamp;
-	uint32_t notsent_lowat;
-	uint64_t max_pacing_bytes_per_s;     /* SO_MAX_PACING_RATE */
-	bool pacing;			     /* is to be paced at all; once set it stays */
-	uint32_t fastopen_max_qlen;	     /* TCP_FASTOPEN */
-	struct fastopen_keys *fastopen_keys; /* TCP_FASTOPEN_KEY, or NULL */
-	uint16_t user_mss;
-	uint8_t tos, ttl;		     /* ttl 0: default */
-	uint8_t pmtudisc;		     /* IP_MTU_DISCOVER */
-	uint32_t sndbuf_bytes, rcvbuf_bytes; /* limits */
-	int32_t err;			     /* sk_err, positive */
-	int32_t err_soft;      /* from ICMP: reported if the connection then times out */
-	struct tcp_auth *auth; /* keys (auth.c); NULL: none was ever set */
-
-	/* --- send side (RFC 9293 3.3.1) */
-	uint32_t iss, snd_una, snd_nxt, snd_wl1, snd_wl2, snd_up;
-	uint32_t snd_wnd, max_window; /* bytes, scaled */
-	uint32_t write_seq;	      /* end of what the program has written */
-	uint32_t snd_sml;	      /* end of the last small segment sent (Minshall's Nagle) */
-	struct list snd_blocks;	      /* snd_block.node: bytes [snd_una, write_seq) */
-	uint32_t sndq_bytes;	      /* write_seq - snd_una of data, FIN not counted */
-	struct list rtx_queue;	      /* tx_seg.node: [snd_una, snd_nxt) */
-	struct snd_block *snd_cursor; /* where the last look-up in snd_blocks ended, or NULL */
-	uint32_t pushed_seq;	      /* end of the last segment sent with PSH */
-	uint32_t eor[TCP_EOR_MAX];    /* ends of records not sent yet (write_marks.c) */
-	uint8_t eor_cnt;
-	bool more : 1, more_holds : 1; /* the last write had MSG_MORE; and nothing has come since */
-	bool nagle_push : 1;	       /* what waits now goes, whatever Nagle says */
-	bool fin_queued : 1, fin_sent : 1, urg_pending : 1, write_blocked : 1;
-	uint16_t mss_cache; /* payload bytes per segment now, options counted */
-	uint16_t advmss;    /* what we told the peer */
-	uint16_t mss_clamp; /* what the peer told us */
-	uint32_t pmtu_bytes;
-	struct mtu_search mtu;
-	uint8_t snd_wscale, rcv_wscale;
-	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
-	/* Fast Open: made by a SYN with data, may send in SYN_RECV; data in a SYN was taken. */
-	bool fastopen_child : 1, fastopen_new_cookie : 1, syn_data_acked : 1;
-	bool fastopen_exp : 1; /* our option is the experimental one */
-	/* and actively: the SYN waits for data; it spoke of Fast Open; it took data along. */
-	bool fastopen_deferred : 1, syn_fastopen : 1, syn_data : 1;
-	uint8_t fastopen_fail; /* tcpi_fastopen_client_fail */
-	bool ecn_reduces : 1;  /* for cc->ssthresh(): a mark, not a loss */
-	uint8_t ecn;	       /* enum ecn_bits */
-
-	/* --- receive side */
-	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
-	uint32_t urg_seq;  /* of the urgent byte */
-	uint8_t urg_state; /* 0 none, 1 seen and not yet reached, 2 delivered */
-	bool rcv_fin : 1, rcv_shutdown : 1, ack_now : 1, ack_delayed : 1, dup_sack : 1;
-	struct list rcv_queue; /* pkt.node: in order, [copied_seq, rcv_nxt) */
-	struct list ooo_queue; /* pkt.node: sorted by seq, not overlapping */
-	size_t rcvq_truesize, ooo_truesize;
-	uint32_t rcvq_bytes;
-	struct sack_block rcv_sacks[TCP_SACK_BLOCKS_MAX]; /* newest first (RFC 2018 4) */
-	uint8_t rcv_sack_cnt;
-	struct sack_block dsack; /* RFC 2883, valid if dup_sack */
-	uint8_t quick_acks, pingpong;
-	uint32_t rcv_ssthresh, ato_us;
-	uint16_t rcv_mss;	/* estimate, for the delayed ACK rule */
-	uint16_t last_seg_size; /* of a segment smaller than rcv_mss */
-	bool rcv_pushed : 1;	/* a small segment waits for its delayed ACK */
-	uint32_t ooo_pkts;
-	uint32_t rcv_rtt_us, rcv_rtt_seq, rcv_rtt_tsecr; /* autotuning */
-	uint32_t rcvq_space_bytes, rcvq_space_seq;
-	uint64_t rcv_rtt_start_us, rcvq_space_us;
-	uint64_t last_rcv_us, last_ack_sent_us; /* last_rcv_us: of data */
-	uint64_t confirmed_us; /* when the neighbour was last told of our progress */
-
-	/* --- timestamps (RFC 7323) */
-	uint32_t ts_recent, ts_off, last_ack_sent; /* Last.ACK.sent */
-	uint64_t ts_recent_us;
-
-	/* --- RTT and RTO (RFC 6298) */
-	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us, backoff; /* srtt_us 0: none yet */
-	uint32_t rto_var_us, rto_var_max_us,
-	    rtt_seq; /* 4 * deviation, its maximum of this round trip */
-	uint64_t min_rtt_stamp_us;
-
-	/* --- congestion and recovery */
-	const struct cc_ops *cc;
-	uint64_t cc_priv[16];
-	uint32_t cwnd_bytes, ssthresh_bytes, prior_cwnd_bytes, prior_ssthresh_bytes;
-	uint32_t cwnd_used_bytes;
-	uint32_t high_seq; /* snd_nxt when recovery began */
-	uint32_t undo_marker, undo_retrans;
-	uint32_t sacked_bytes, lost_bytes, retrans_bytes; /* of the retransmit queue */
-	uint32_t dup_acked_bytes; /* without SACK: what duplicate ACKs say has left the network */
-	uint32_t prr_delivered, prr_out;
-	uint32_t reordering_segs;
-	uint8_t ca_state, dupacks, frto; /* frto: enum frto_phase */
-	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
-	uint64_t first_sent_us, app_limited; /* of the flight; its end if the program limits it */
-	uint64_t delivery_bytes_per_s;	     /* as TCP_INFO shows it */
-	uint32_t delivered_segs, delivered_ce_segs;
-	bool rate_app_limited;
-	uint8_t chrono; /* enum chrono: what the time since chrono_start_us is charged to */
-	uint64_t chrono_us[3], chrono_start_us;
-	uint64_t last_snd_us;
-	uint32_t max_flight_bytes, cwnd_usage_seq; /* RFC 7661-style validation, as Linux */
-	uint64_t cwnd_stamp_us;
-	uint32_t highest_sack_seq; /* end of the highest SACKed bytes */
-	uint64_t rack_sent_us;	   /* RFC 8985: of the most recently sent delivered segment */
-	uint32_t rack_end_seq, rack_rtt_us, rack_dsack_seq, tlp_high_seq;
-	uint8_t rack_reo_wnd_mult, rack_reo_wnd_persist;
-	bool is_cwnd_limited : 1, reordering_seen : 1, rack_advanced : 1, tlp_retrans : 1;
-
-	/* --- timers: one for RTO, persist and the loss probe (never two at once), as Linux */
-	struct timer rtx_timer, delack_timer, keepalive_timer;
-	struct timer pacing_timer;
-	uint64_t pacing_bytes_per_s, next_send_ns; /* pacing.c */
-	uint8_t rtx_timer_kind;			   /* enum tcp_timer_kind */
-	uint8_t retransmits, probes_out, keepalive_probes_out;
-	uint64_t first_retrans_us; /* when the oldest unacknowledged byte first timed out */
-	uint64_t probes_start_us;  /* of this run of zero-window probes; 0: none */
-	uint64_t last_ack_rcv_us;  /* the last acceptable ACK */
-
-	/* --- rate limits and totals */
-	uint64_t last_oow_ack_us;
-	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
-	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans, dsack_dups;
-	uint16_t total_rto, total_rto_recoveries; /* timeouts, and runs of them */
-	uint64_t rto_run_since_us, rto_runs_us;	  /* the present run (0: none); those before it */
-	uint64_t created_us;
-};
-
-enum tcp_timer_kind {
-	RTX_TIMER_NONE,
-	RTX_TIMER_RTO,
-	RTX_TIMER_PERSIST,
-	RTX_TIMER_TLP,
-	RTX_TIMER_REO, /* RACK's reordering timer */
 };
 
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
@@ -448,7 +250,7 @@ struct tcp_layer {
 	uint32_t ehash_size, ehash_count;
 	struct list *bhash;	 /* bind_bucket by port: one head each */
 	uint32_t next_ephemeral; /* RFC 6056 3.3.3 */
-	struct list *lhash;	 /* listeners by port */
+	struct list *lhash;	 /* listen_queue.hash_node by port */
 	uint32_t lhash_size;
 	struct list all, events, flush;
 	struct slab sock_slab, request_slab, timewait_slab;
@@ -541,6 +343,8 @@ void listen_rcv(struct tcp_sock *listener,
 void request_rcv(struct request_sock *req, struct tcp_segment *seg);
 void request_free(struct request_sock *req);
 bool accept_queue_full(struct tcp_sock *listener);
+void accept_queue_add(struct tcp_sock *listener, struct tcp_sock *child);
+void tcp_child_settled(struct tcp_sock *sk); /* frees sk->child once nothing of it holds */
 void request_icmp_error(struct request_sock *req, uint32_t seq, uint8_t type, uint8_t code);
 
 /* timewait.c: the connection hands over; sk is freed by the caller if it is an orphan, else it
@@ -596,7 +400,7 @@ bool ip_sk_dont_fragment(const struct tcp_sock *sk); /* its segments carry DF */
 bool ip_sk_accepts_pmtu(const struct tcp_sock *sk);  /* it adapts to what ICMP says */
 
 /* sockopt.c: what a listener's options mean for its child */
-void sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
+bool sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener); /* or no memory */
 
 /* auth.c: signed segments */
 void tcp_auth_free(struct tcp_auth *auth);	 /* NULL allowed */

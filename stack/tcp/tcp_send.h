@@ -118,6 +118,8 @@ static inline uint32_t whole_segments(uint32_t want, uint32_t room, uint32_t mss
 }
 
 /* --- write_marks.c */
+bool write_marks_full(const struct tcp_sock *sk); /* of records: the program waits */
+void write_marks_forget(struct tcp_sock *sk);
 void write_marks_committed(struct tcp_sock *sk); /* a write that says nothing of itself */
 uint32_t write_marks_sendable(const struct tcp_sock *sk);
 bool write_marks_push(struct tcp_sock *sk, uint32_t end); /* a segment that ends there pushes */
@@ -206,10 +208,15 @@ void ecn_reduce(struct tcp_sock *sk);
 
 /* --- pacing.c */
 #define PACING_UNLIMITED UINT64_MAX
-void pacing_init(struct tcp_sock *sk);
+int pacing_start(struct tcp_sock *sk);	/* safe to repeat. 0 or -ENOMEM */
+void pacing_stop(struct tcp_sock *sk);	/* the timer; the connection is over */
+void pacing_renew(struct tcp_sock *sk); /* nothing of an earlier connection is left */
+void pacing_free(struct tcp_sock *sk);
+bool pacing_waits(const struct tcp_sock *sk); /* data waits for its time */
+uint64_t pacing_max(const struct tcp_sock *sk);
 void pacing_update(struct tcp_sock *sk);
 void pacing_set_rate(struct tcp_sock *sk, uint64_t bytes_per_s);
-void pacing_set_max(struct tcp_sock *sk, uint64_t bytes_per_s);
+int pacing_set_max(struct tcp_sock *sk, uint64_t bytes_per_s); /* 0 or -ENOMEM */
 uint64_t pacing_rate_shown(const struct tcp_sock *sk);
 void pacing_sent(struct tcp_sock *sk, uint32_t len);
 uint64_t pacing_delay_us(const struct tcp_sock *sk);

@@ -470,7 +470,7 @@ void tcp_timers_init(struct tcp_sock *sk)
 	timer_init(&sk->rtx_timer, rtx_timer_fired);
 	timer_init(&sk->delack_timer, delack_timer_fired);
 	timer_init(&sk->keepalive_timer, keepalive_timer_fired);
-	pacing_init(sk);
+	pacing_renew(sk);
 	sk->rtx_timer_kind = RTX_TIMER_NONE;
 	sk->rto_us = TCP_RTO_INITIAL_US;
 	sk->rto_var_us = TCP_RTO_INITIAL_US;
@@ -485,5 +485,5 @@ void tcp_timers_cancel(struct tcp_sock *sk)
 	tcp_stop_rtx_timer(sk);
 	timer_cancel(&sk->stack->wheel, &sk->delack_timer);
 	timer_cancel(&sk->stack->wheel, &sk->keepalive_timer);
-	timer_cancel(&sk->stack->wheel, &sk->pacing_timer);
+	pacing_stop(sk);
 }

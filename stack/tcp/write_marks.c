@@ -12,15 +12,37 @@
  *   - No segment goes beyond the end of a record. The ends of those not sent yet are kept, a few: a
  *     program that ends more waits until some are sent.
  */
+#include <stdlib.h>
+
 #include "stack/tcp/tcp_send.h"
+
+/* Where memory is short or the marks are used up, two records may share a segment: what a reader of
+ * a stream must expect anyway. */
+static void record_ends_here(struct tcp_sock *sk)
+{
+	if (!sk->eor)
+		sk->eor = calloc(1, sizeof(*sk->eor));
+	if (sk->eor && sk->eor->count < TCP_EOR_MAX)
+		sk->eor->end[sk->eor->count++] = sk->write_seq;
+}
+
+bool write_marks_full(const struct tcp_sock *sk)
+{
+	return sk->eor && sk->eor->count == TCP_EOR_MAX;
+}
+
+void write_marks_forget(struct tcp_sock *sk)
+{
+	free(sk->eor);
+	sk->eor = NULL;
+}
 
 void tcp_send_flags(struct tcp_sock *sk, unsigned flags)
 {
 	sk->more = flags & TCP_SEND_MORE;
 	sk->more_holds = sk->more;
-	bool room = sk->eor_cnt < TCP_EOR_MAX && tcp_unsent_bytes(sk) > 0;
-	if (flags & TCP_SEND_EOR && room)
-		sk->eor[sk->eor_cnt++] = sk->write_seq;
+	if (flags & TCP_SEND_EOR && tcp_unsent_bytes(sk) > 0)
+		record_ends_here(sk);
 }
 
 void write_marks_committed(struct tcp_sock *sk)
@@ -32,13 +54,13 @@ void write_marks_committed(struct tcp_sock *sk)
 uint32_t write_marks_sendable(const struct tcp_sock *sk)
 {
 	uint32_t unsent = tcp_unsent_bytes(sk);
-	return sk->eor_cnt ? min_u32(unsent, sk->eor[0] - sk->snd_nxt) : unsent;
+	return sk->eor ? min_u32(unsent, sk->eor->end[0] - sk->snd_nxt) : unsent;
 }
 
 bool write_marks_push(struct tcp_sock *sk, uint32_t end)
 {
 	bool write_ends = end == sk->write_seq && !sk->more;
-	bool record_ends = sk->eor_cnt && end == sk->eor[0];
+	bool record_ends = sk->eor && end == sk->eor->end[0];
 	if (!write_ends && !record_ends && seq_leq(end, sk->pushed_seq + sk->max_window / 2))
 		return false;
 	sk->pushed_seq = end;
@@ -47,11 +69,15 @@ bool write_marks_push(struct tcp_sock *sk, uint32_t end)
 
 void write_marks_sent(struct tcp_sock *sk)
 {
-	unsigned sent = 0;
-	while (sent < sk->eor_cnt && seq_leq(sk->eor[sent], sk->snd_nxt))
+	struct eor_marks *m = sk->eor;
+	uint32_t sent = 0;
+	while (m && sent < m->count && seq_leq(m->end[sent], sk->snd_nxt))
 		sent++;
 	if (sent == 0)
 		return;
-	sk->eor_cnt -= (uint8_t)sent;
-	memmove(sk->eor, sk->eor + sent, sk->eor_cnt * sizeof(sk->eor[0]));
+	m->count -= sent;
+	if (m->count == 0)
+		write_marks_forget(sk);
+	else
+		memmove(m->end, m->end + sent, m->count * sizeof(m->end[0]));
 }

@@ -73,9 +73,13 @@ static void check_scoreboard(struct sim *sim, const struct tcp_sock *sk)
 static void check_out_of_order_queue(struct sim *sim, const struct tcp_sock *sk)
 {
 	uint32_t at = sk->rcv_nxt;
-	list_for_each (pos, &sk->ooo_queue) {
+	if (!sk->ooo)
+		return;
+	if (list_empty(&sk->ooo->segs))
+		sim_fail(sim, "an out-of-order queue is kept although it is empty");
+	list_for_each (pos, &sk->ooo->segs) {
 		const struct pkt *p = container_of(pos, struct pkt, node);
-		if (!seq_lt(at, p->seq + (p->len ? 0 : 1)) && pos == sk->ooo_queue.next &&
+		if (!seq_lt(at, p->seq + (p->len ? 0 : 1)) && pos == sk->ooo->segs.next &&
 		    seq_leq(p->seq, at))
 			sim_fail(sim, "out-of-order queue starts at %u, rcv_nxt is %u", p->seq, at);
 		if (seq_lt(p->seq, at))

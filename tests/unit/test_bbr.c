@@ -171,7 +171,7 @@ START_TEST(it_can_be_chosen_at_any_time)
 	link_up(0, 200);
 	pair_connect(p, "reno");
 	pair_stream(p, 2 * SEC_US);
-	ck_assert(!p->sender->pacing);
+	ck_assert(!p->sender->pace);
 	ck_assert_int_eq(tcp_setsockopt(p->sender, 6, TCP_CONGESTION, "bbr", 3), 0);
 	pair_stream(p, 5 * SEC_US);
 	ck_assert_uint_ge(pair_stream(p, 5 * SEC_US), 85 * MBIT / 10);

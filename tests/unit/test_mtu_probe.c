@@ -147,7 +147,7 @@ START_TEST(the_search_finds_the_whole_path)
 	open_with(2, OPTIONS);
 	path_is(1500, true);
 	transfer(600000);
-	ck_assert_uint_gt(w->sk->mtu.low, 1500 - ctl()->tcp_probe_threshold);
+	ck_assert_uint_gt(w->sk->mtu->low, 1500 - ctl()->tcp_probe_threshold);
 	ck_assert_uint_gt(path.largest, 1460 - ctl()->tcp_probe_threshold);
 	wire_counts(w, TcpExtTCPMTUPFail, 0);
 	ck_assert_uint_eq(path.swallowed, 0);
@@ -159,8 +159,8 @@ START_TEST(timestamps_are_counted)
 	ctl()->tcp_timestamps = 1;
 	open_with(2, WIRE_OPTIONS);
 	ck_assert_uint_eq(w->sk->mss_cache, BASE);
-	ck_assert_uint_eq(w->sk->mtu.low, BASE + HDRS + 12);
-	ck_assert_uint_eq(w->sk->mtu.high, 1500);
+	ck_assert_uint_eq(w->sk->mtu->low, BASE + HDRS + 12);
+	ck_assert_uint_eq(w->sk->mtu->high, 1500);
 }
 END_TEST
 
@@ -172,12 +172,12 @@ START_TEST(the_search_goes_on_where_the_route_has_grown)
 	open_with(2, OPTIONS);
 	path_is(1500, true);
 	transfer(300000);
-	ck_assert_uint_eq(w->sk->mtu.high, 1200);
+	ck_assert_uint_eq(w->sk->mtu->high, 1200);
 	ck_assert_uint_le(path.largest + HDRS, 1200);
 	ck_assert_int_eq(ip_route_del(w->st, PEER_V4, 32, 0), 0);
 	for (int i = 0; i < 10; i++) /* a round trip or two each, a probe a round trip */
 		transfer(100000);
-	ck_assert_uint_gt(w->sk->mtu.low, 1500 - ctl()->tcp_probe_threshold);
+	ck_assert_uint_gt(w->sk->mtu->low, 1500 - ctl()->tcp_probe_threshold);
 	ck_assert_uint_eq(path.swallowed, 0);
 }
 END_TEST
@@ -199,7 +199,7 @@ START_TEST(a_lost_probe_is_no_congestion)
 		take(&s);
 	wire_counts(w, TcpExtTCPMTUPFail, 1);
 	ck_assert_uint_ge(w->sk->cwnd_bytes, cwnd);
-	ck_assert_uint_eq(w->sk->mtu.high, 1281);
+	ck_assert_uint_eq(w->sk->mtu->high, 1281);
 	deliver();
 	ck_assert_uint_eq(w->sk->ca_state, CA_OPEN);
 	wire_counts(w, TcpExtTCPTimeouts, 0);
@@ -212,8 +212,8 @@ START_TEST(the_search_ends_just_below_what_fails)
 	open_with(2, OPTIONS);
 	path_is(1300, true);
 	transfer(900000);
-	ck_assert_uint_le(w->sk->mtu.low, 1300);
-	ck_assert_uint_gt(w->sk->mtu.low, 1300 - 2 * ctl()->tcp_probe_threshold);
+	ck_assert_uint_le(w->sk->mtu->low, 1300);
+	ck_assert_uint_gt(w->sk->mtu->low, 1300 - 2 * ctl()->tcp_probe_threshold);
 	uint32_t swallowed = path.swallowed;
 	transfer(300000); /* and rests */
 	ck_assert_uint_eq(path.swallowed, swallowed);
@@ -228,7 +228,7 @@ START_TEST(it_begins_again_after_probe_interval)
 	path.mtu = 1500; /* the path has changed */
 	wire_ms(w, 601000);
 	transfer(900000);
-	ck_assert_uint_gt(w->sk->mtu.low, 1500 - ctl()->tcp_probe_threshold);
+	ck_assert_uint_gt(w->sk->mtu->low, 1500 - ctl()->tcp_probe_threshold);
 }
 END_TEST
 
@@ -241,10 +241,10 @@ START_TEST(a_timeout_leaves_the_question_open)
 	wire_write(w, 30000);
 	ck_assert(wire_next(w, &s));
 	ck_assert_uint_gt(s.len, BASE);
-	ck_assert_uint_ne(w->sk->mtu.probe, 0);
+	ck_assert_uint_ne(w->sk->mtu->probe, 0);
 	wire_out_forget(w); /* all of it is lost, which is congestion */
 	wire_ms(w, 1000);
-	ck_assert_uint_eq(w->sk->mtu.probe, 0);
+	ck_assert_uint_eq(w->sk->mtu->probe, 0);
 	wire_counts(w, TcpExtTCPMTUPFail, 0);
 	ck_assert_uint_eq(w->sk->ca_state, CA_LOSS);
 }
@@ -351,7 +351,7 @@ START_TEST(a_transfer_gets_through_a_black_hole)
 	transfer(500000);
 	ck_assert_uint_gt(path.swallowed, 0);
 	ck_assert_uint_le(path.largest + HDRS, 1200);
-	ck_assert_uint_gt(w->sk->mtu.low, 1200 - 2 * ctl()->tcp_probe_threshold);
+	ck_assert_uint_gt(w->sk->mtu->low, 1200 - 2 * ctl()->tcp_probe_threshold);
 }
 END_TEST
 

@@ -193,7 +193,7 @@ START_TEST(without_a_maximum_nothing_waits)
 	past_the_first();
 	sender_write(20 * MSS);
 	expect_segments(10 * MSS, 20 * MSS, MSS);
-	ck_assert(!timer_armed(&sender_sk->pacing_timer));
+	ck_assert(!pacing_waits(sender_sk));
 	/* What it would be, as Linux shows it: twice cwnd per round trip in slow start. */
 	uint64_t cwnd = sender_sk->cwnd_bytes;
 	ck_assert_uint_eq(info().tcpi_pacing_rate, cwnd * 2 * 1000000 / sender_sk->srtt_us);

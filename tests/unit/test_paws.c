@@ -177,7 +177,7 @@ START_TEST(an_old_timestamp_out_of_order_is_refused)
 	wire_out_forget(w);
 	wire_in(w, ". 401:501(100) ack 1 win 500 <ts 499999990 0>");
 	wire_out(w, ". 1:1(0) ack 101 <ts * 500000000,sack 201:301>");
-	ck_assert_uint_eq(w->sk->ooo_pkts, 1);
+	ck_assert_uint_eq(ooo_pkts(w->sk), 1);
 	wire_counts(w, TcpExtPAWSEstab, 1);
 }
 END_TEST

@@ -193,7 +193,7 @@ START_TEST(a_hole_is_reported_at_once)
 	wire_out(w, ". 1:1(0) ack 3001 <no-sack>");
 	wire_read(w, 3000);
 	wire_counts(w, TcpExtTCPOFOQueue, 2);
-	ck_assert_uint_eq(w->sk->ooo_truesize, 0);
+	ck_assert_uint_eq(ooo_truesize(w->sk), 0);
 }
 END_TEST
 
@@ -324,7 +324,7 @@ START_TEST(overlaps_out_of_order_are_cut)
 	wire_in(w, ". 1:1001(1000) ack 1 win 500");
 	wire_out(w, ". 1:1(0) ack 4501 <sack 901:1001>");
 	wire_read(w, 4500);
-	ck_assert_uint_eq(w->sk->ooo_pkts, 0);
+	ck_assert_uint_eq(ooo_pkts(w->sk), 0);
 }
 END_TEST
 
@@ -357,8 +357,8 @@ START_TEST(any_order_of_any_pieces)
 		ck_assert_uint_ge(got, 9000);
 		wire_read(w, got);
 		at += got;
-		ck_assert_uint_eq(w->sk->ooo_pkts, 0);
-		ck_assert_uint_eq(w->sk->rcv_sack_cnt, 0);
+		ck_assert_uint_eq(ooo_pkts(w->sk), 0);
+		ck_assert_uint_eq(ooo_sack_cnt(w->sk), 0);
 	}
 	wire_state(w, TCP_ESTABLISHED);
 	ck_assert_uint_eq(tcp_count(w->st).rcvbuf_bytes, 0);

@@ -144,11 +144,11 @@ START_TEST(data_outside_the_window_is_answered)
 	uint32_t edge = wire_right_edge(w);
 	wire_in(w, ". %u:%u(100) ack 1 win 500", edge + 10, edge + 110);
 	wire_out(w, ". 1:1(0) ack 1 <no-sack>");
-	ck_assert_uint_eq(w->sk->ooo_pkts, 0);
+	ck_assert_uint_eq(ooo_pkts(w->sk), 0);
 	edge = wire_right_edge(w);
 	wire_in(w, ". %u:%u(100) ack 1 win 500", edge, edge + 100);
 	wire_out(w, ". 1:1(0) ack 1 <no-sack>");
-	ck_assert_uint_eq(w->sk->ooo_pkts, 0);
+	ck_assert_uint_eq(ooo_pkts(w->sk), 0);
 }
 END_TEST
 
@@ -240,8 +240,8 @@ START_TEST(air_is_not_held)
 {
 	for (uint32_t i = 0; i < 200; i++)
 		wire_in(w, ". %u:%u(100) ack 1 win 500", 201 + i * 200, 301 + i * 200);
-	ck_assert_uint_eq(w->sk->ooo_pkts, 200);
-	ck_assert_uint_le(w->sk->ooo_truesize, 200u * 300 + PKT_SMALL_BYTES + 200);
+	ck_assert_uint_eq(ooo_pkts(w->sk), 200);
+	ck_assert_uint_le(ooo_truesize(w->sk), 200u * 300 + PKT_SMALL_BYTES + 200);
 }
 END_TEST
 
@@ -252,11 +252,11 @@ START_TEST(the_out_of_order_queue_is_pruned)
 	uint32_t n = 0;
 	for (uint32_t at = wire_right_edge(w) - 2; at > 4 && n < 30000; at -= 2, n++) {
 		wire_in(w, ". %u:%u(1) ack 1 win 500", at, at + 1);
-		ck_assert_uint_le(w->sk->ooo_truesize + w->sk->rcvq_truesize, limit);
+		ck_assert_uint_le(ooo_truesize(w->sk) + w->sk->rcvq_truesize, limit);
 		wire_out_forget(w);
 	}
 	ck_assert_uint_gt(wire_counter(w, TcpExtOfoPruned), 0);
-	ck_assert_uint_gt(w->sk->ooo_pkts, 0);
+	ck_assert_uint_gt(ooo_pkts(w->sk), 0);
 	wire_state(w, TCP_ESTABLISHED);
 }
 END_TEST
@@ -293,7 +293,7 @@ START_TEST(no_socket_takes_all_buffers)
 		wire_in(w, ". %u:%u(50) ack 1 win 500", at, at + 50);
 		wire_out_forget(w);
 	}
-	ck_assert_uint_gt(w->sk->ooo_pkts, 0);
+	ck_assert_uint_gt(ooo_pkts(w->sk), 0);
 	ck_assert_uint_le(pool->used_bytes, pool->limit_bytes - pool->limit_bytes / 4);
 	uint32_t edge = wire_right_edge(w);
 	while (wire_next_seq(w) + 1000 < edge) {
