@@ -29,7 +29,9 @@
 #define PKT_LIMIT_BYTES ((size_t)256 << 20)
 #define TSO_MAX_BYTES (65535 - 20 - 60) /* what an IPv4 packet holds beside its headers */
 #define TRIM_AFTER_US 1000000
-#define ROUNDS_MAX 8 /* between two looks at the descriptors */
+#define TRIM_WORTH 256 /* events since the last time: less leaves little behind */
+#define TRIM_QUIET 16  /* so many in a second are none */
+#define ROUNDS_MAX 8   /* between two looks at the descriptors */
 
 static const char *const counter_names[DAEMON_COUNTER_MAX] = {
 #define NAME(counter) [counter] = #counter
@@ -278,6 +280,7 @@ static void give_memory_back(struct daemon *d)
 	stack_trim(d->stack);
 	slab_trim(&d->sockets.slab);
 	malloc_trim(0);
+	d->trim_mark = activity(d);
 	daemon_count(d, XtcpdMemoryTrims);
 }
 
@@ -287,7 +290,7 @@ static void trim_due(struct timer *t, void *ctx)
 	struct daemon *d = ctx;
 
 	(void)t;
-	if (d->trim_mark != activity(d))
+	if (activity(d) - d->trim_mark > TRIM_QUIET)
 		arm_trim(d);
 	else
 		give_memory_back(d);
@@ -311,7 +314,7 @@ void daemon_turn(struct daemon *d)
 	settle(d);
 	linger_run(d);
 	sockets_reap(d);
-	if (d->trim_mark != activity(d) && !timer_armed(&d->trim))
+	if (activity(d) - d->trim_mark > TRIM_WORTH && !timer_armed(&d->trim))
 		arm_trim(d);
 }
 
