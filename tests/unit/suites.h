@@ -38,6 +38,8 @@ Suite *paws_suite(void);
 Suite *urgent_suite(void);
 Suite *output_suite(void);
 Suite *recovery_suite(void);
+Suite *prr_suite(void);
+Suite *blocking_suite(void);
 Suite *cwnd_suite(void);
 Suite *bbr_suite(void);
 Suite *ecn_suite(void);

@@ -76,6 +76,68 @@ START_TEST(a_full_window_doubles)
 }
 END_TEST
 
+/* RFC 5681 3.1, RFC 3465 2: by what is acknowledged, however many segments an ACK is for (and without
+ * RFC 3465's limit L, as RFC 9406 4.2 allows and Linux does). */
+START_TEST(slow_start_counts_bytes)
+{
+	static const unsigned by[] = {1, 2, 4, 5, 10};
+	sender_write(100 * MSS);
+	sender_forget();
+	sender_wait(SENDER_RTT_US);
+	for (uint32_t segs = by[_i]; segs <= IW; segs += by[_i]) {
+		peer_ack(segs * MSS);
+		ck_assert_uint_eq(cwnd(), IW + segs);
+		expect_segments((IW + 2 * (segs - by[_i])) * MSS, 2 * by[_i] * MSS, MSS);
+		expect_silence();
+	}
+}
+END_TEST
+
+/* RFC 2861 3: a window full when it was sent counts though nothing follows; one that was not, does no
+ * more than double what was used. */
+START_TEST(slow_start_of_a_program_that_has_no_more)
+{
+	unsigned flight = IW - (unsigned)_i, most = _i ? 2 * flight : 2 * IW;
+	sender_write(flight * MSS);
+	sender_forget();
+	sender_wait(SENDER_RTT_US);
+	for (uint32_t segs = 2; segs < flight + 2; segs += 2) {
+		uint32_t end = min_u32(segs, flight);
+		peer_ack(end * MSS);
+		ck_assert_uint_eq(cwnd(), min_u32(IW + end, most));
+	}
+}
+END_TEST
+
+/* RFC 5681 4.1, RFC 2861 3: a closed window is a pause like any other. Its probes are no traffic. */
+START_TEST(after_a_closed_window_it_begins_anew)
+{
+	exchange(60);
+	unsigned wide = cwnd();
+	ck_assert_uint_gt(wide, 3 * IW);
+	sender_write(100 * MSS);
+	uint32_t in_flight = wide * MSS;
+	sender_forget();
+	sender_wait(SENDER_RTT_US);
+	acked += in_flight;
+	peer_ack_window(acked, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		expect_silence();
+		(void)sender_wait_sent(5000000);
+		ck_assert_uint_eq(sender_sent().len, 0);
+		peer_ack_window(acked, 0);
+		ck_assert_uint_ge(cwnd(), wide);
+	}
+	sender_wait(1000000);
+	sender_forget();
+	peer_ack_window(acked, 4000000);
+	unsigned left = 0;
+	for (; sender_sent_any(); left++)
+		ck_assert_uint_eq(sender_sent().len, MSS);
+	ck_assert_uint_eq(left, IW);
+}
+END_TEST
+
 /* RFC 7661 1: nothing was learnt of more than was sent. */
 START_TEST(a_conversation_does_not_widen_the_window)
 {
@@ -199,6 +261,9 @@ Suite *cwnd_suite(void)
 	TCase *wide[] = {with("reno", open_wide), with("cubic", open_cubic)};
 	for (unsigned i = 0; i < 2; i++) {
 		tcase_add_test(wide[i], a_full_window_doubles);
+		tcase_add_loop_test(wide[i], slow_start_counts_bytes, 0, 5);
+		tcase_add_loop_test(wide[i], slow_start_of_a_program_that_has_no_more, 0, 2);
+		tcase_add_test(wide[i], after_a_closed_window_it_begins_anew);
 		tcase_add_test(wide[i], a_conversation_does_not_widen_the_window);
 		tcase_add_test(wide[i], a_larger_conversation_widens_it_to_twice_its_size);
 		tcase_add_test(wide[i], in_congestion_avoidance_only_a_full_window_counts);

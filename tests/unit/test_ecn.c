@@ -40,16 +40,9 @@ static void expect(uint8_t flags, uint32_t seq, uint32_t len, uint8_t ecn)
 		      s.tos & 3, flags, seq, len, ecn);
 }
 
-static struct tcp_info info(void)
-{
-	struct tcp_info i;
-	tcp_get_info(w->sk, &i);
-	return i;
-}
-
 static bool agreed(void)
 {
-	return info().tcpi_options & TCPI_OPT_ECN;
+	return wire_info(w).tcpi_options & TCPI_OPT_ECN;
 }
 
 /* The peer asked and was told yes. */
@@ -221,7 +214,7 @@ START_TEST(a_mark_is_told_until_the_peer_has_heard)
 {
 	w->tos = ECT0;
 	wire_in(w, "P. 1:101(100) ack 1 win 65535");
-	ck_assert(info().tcpi_options & TCPI_OPT_ECN_SEEN);
+	ck_assert(wire_info(w).tcpi_options & TCPI_OPT_ECN_SEEN);
 	wire_out(w, ". 1:1(0) ack 101");
 	w->tos = CE;
 	wire_in(w, "P. 101:201(100) ack 1 win 65535");
@@ -282,7 +275,7 @@ START_TEST(without_agreement_marks_mean_nothing)
 	w->tos = CE;
 	wire_in(w, "P.W 1:101(100) ack 1 win 65535");
 	wire_out(w, ". 1:1(0) ack 101");
-	ck_assert(!(info().tcpi_options & TCPI_OPT_ECN_SEEN));
+	ck_assert(!(wire_info(w).tcpi_options & TCPI_OPT_ECN_SEEN));
 }
 END_TEST
 
@@ -309,7 +302,7 @@ START_TEST(one_reduction_for_a_window)
 	ck_assert_uint_eq(w->sk->ssthresh_bytes, reduced);
 	ck_assert_uint_le(w->sk->cwnd_bytes, cwnd);
 	wire_counts(w, TcpRetransSegs, 0);
-	ck_assert_uint_eq(info().tcpi_delivered_ce, 6);
+	ck_assert_uint_eq(wire_info(w).tcpi_delivered_ce, 6);
 	wire_counts(w, TcpExtTCPDeliveredCE, 6);
 	/* All that was in flight is acknowledged: the next echo is news. */
 	acks(w->sk->snd_nxt - w->sk->iss, ".");
@@ -444,6 +437,25 @@ START_TEST(the_type_of_service_does_not_mix)
 }
 END_TEST
 
+/* RFC 9937 6.2 holds for CWR as for a loss: of four in flight one is acknowledged with an echo, so two
+ * may leave (it was no loss: SafeACK), and cwnd is what is in flight and these. */
+START_TEST(the_window_after_an_echo_is_reduced_in_proportion)
+{
+	wire_write(w, 4 * MSS);
+	wire_out_forget(w);
+	wire_ms(w, 50);
+	wire_info_is(w, snd_cwnd, 10);
+	wire_in(w, "E. 1:1(0) ack %u win 65535", 1 + MSS);
+	wire_info_is(w, ca_state, CA_CWR);
+	wire_info_is(w, snd_cwnd, 5);
+	ck_assert_uint_ge(wire_info(w).tcpi_snd_ssthresh, 7);
+	wire_write(w, 4 * MSS);
+	expect(TCP_ACK | TCP_CWR, 1 + 4 * MSS, MSS, ECT0);
+	expect(TCP_ACK, 1 + 5 * MSS, MSS, ECT0);
+	wire_out_none(w);
+}
+END_TEST
+
 Suite *ecn_suite(void)
 {
 	Suite *s = suite_create("ECN");
@@ -469,6 +481,7 @@ Suite *ecn_suite(void)
 	tcase_add_test(open, marks_out_of_order_count_and_repeated_ones_do_not);
 	tcase_add_test(open, pure_acks_carry_no_marks);
 	tcase_add_test(open, one_reduction_for_a_window);
+	tcase_add_test(open, the_window_after_an_echo_is_reduced_in_proportion);
 	tcase_add_test(open, cwr_goes_once_with_new_data);
 	tcase_add_test(open, a_retransmission_is_not_ect);
 	tcase_add_test(open, a_timeout_is_told_too);

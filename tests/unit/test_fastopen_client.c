@@ -45,13 +45,6 @@ static struct tcp_sock *new_socket(void)
 	return w->sk;
 }
 
-static struct tcp_info info(void)
-{
-	struct tcp_info i;
-	tcp_get_info(w->sk, &i);
-	return i;
-}
-
 /* RFC 7413 4.1.2: asks for a cookie, and gets one. */
 static void learn_cookie(void)
 {
@@ -81,7 +74,7 @@ START_TEST(the_first_syn_asks_for_a_cookie)
 {
 	ck_assert_int_eq(tcp_fastopen_room(new_socket(), &peer), 0);
 	learn_cookie();
-	ck_assert_uint_eq(info().tcpi_fastopen_client_fail, TFO_COOKIE_UNAVAILABLE);
+	ck_assert_uint_eq(wire_info(w).tcpi_fastopen_client_fail, TFO_COOKIE_UNAVAILABLE);
 	ck_assert_int_eq(tcp_fastopen_room(new_socket(), &peer), ROOM);
 }
 END_TEST
@@ -165,8 +158,8 @@ START_TEST(the_syn_takes_data_along)
 	wire_state(w, TCP_ESTABLISHED);
 	ck_assert_uint_eq(tcp_outq_bytes(w->sk), 0);
 	wire_counts(w, TcpExtTCPFastOpenActive, 1);
-	ck_assert(info().tcpi_options & TCPI_OPT_SYN_DATA);
-	ck_assert_uint_eq(info().tcpi_fastopen_client_fail, 0);
+	ck_assert(wire_info(w).tcpi_options & TCPI_OPT_SYN_DATA);
+	ck_assert_uint_eq(wire_info(w).tcpi_fastopen_client_fail, 0);
 	wire_out_none(w);
 }
 END_TEST
@@ -201,7 +194,7 @@ START_TEST(data_that_is_not_taken_is_sent_again_at_once)
 	wire_in(w, "S. 0:0(0) ack 1 win 65535 <" OPTIONS ",FO fedcba9876543210>");
 	wire_out(w, "P. 1:1001(1000) ack 1");
 	wire_counts(w, TcpExtTCPFastOpenActiveFail, 1);
-	ck_assert_uint_eq(info().tcpi_fastopen_client_fail, TFO_DATA_NOT_ACKED);
+	ck_assert_uint_eq(wire_info(w).tcpi_fastopen_client_fail, TFO_DATA_NOT_ACKED);
 	ck_assert_uint_eq(w->sk->cwnd_bytes, 10u * w->sk->mss_cache); /* no congestion */
 	wire_in(w, ". 1:1(0) ack 1001 win 512");
 	ck_assert_uint_eq(w->sk->ca_state, CA_OPEN);
@@ -229,7 +222,7 @@ START_TEST(the_syn_is_sent_again_without_data)
 	wire_out(w, "S 0:0(0) <no-FO>");
 	wire_in(w, "S. 0:0(0) ack 1 win 65535 <" OPTIONS ">");
 	wire_out(w, "P. 1:1001(1000) ack 1");
-	ck_assert_uint_eq(info().tcpi_fastopen_client_fail, TFO_SYN_RETRANSMITTED);
+	ck_assert_uint_eq(wire_info(w).tcpi_fastopen_client_fail, TFO_SYN_RETRANSMITTED);
 }
 END_TEST
 
@@ -247,7 +240,7 @@ START_TEST(a_syn_that_was_too_large_is_sent_again_at_once)
 	wire_in(w, "S. 0:0(0) ack 1 win 65535 <" OPTIONS ">");
 	wire_out(w, ". 1:761(760) ack 1");
 	wire_out(w, "P. 761:1001(240) ack 1");
-	ck_assert(!(info().tcpi_options & TCPI_OPT_SYN_DATA));
+	ck_assert(!(wire_info(w).tcpi_options & TCPI_OPT_SYN_DATA));
 }
 END_TEST
 
