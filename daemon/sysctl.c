@@ -72,6 +72,7 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_ecn_fallback", tcp_ecn_fallback, 0, 1),
     {"net.ipv4.tcp_rmem", AT(tcp_rmem), SYSCTL_U32_TRIPLE, 2048, BYTES_MAX},
     {"net.ipv4.tcp_wmem", AT(tcp_wmem), SYSCTL_U32_TRIPLE, 2048, BYTES_MAX},
+    {"net.ipv4.tcp_mem", AT(tcp_mem), SYSCTL_U32_TRIPLE, 32, 1u << 22},
     IPV4("tcp_challenge_ack_limit", tcp_challenge_ack_limit, 0, UINT32_MAX),
     IPV4("tcp_invalid_ratelimit", tcp_invalid_ratelimit_ms, 0, MILLISECONDS_MAX),
     IPV4("tcp_rfc1337", tcp_rfc1337, 0, 1),

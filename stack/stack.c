@@ -98,6 +98,21 @@ static bool config_ok(const struct stack_config *c)
 	       !mac_is_multicast(&c->mac) && !mac_is_zero(&c->mac) && c->pkt_limit_bytes > 0;
 }
 
+static uint32_t pages_of(size_t bytes)
+{
+	return (uint32_t)((bytes + STACK_PAGE_BYTES - 1) / STACK_PAGE_BYTES);
+}
+
+/* Pressure is half of all, and over when a quarter of that is free again. */
+static void memory_init(struct stack *st, size_t limit_bytes)
+{
+	uint32_t *mem = st->sysctl.tcp_mem;
+	mem[2] = pages_of(limit_bytes);
+	mem[1] = mem[2] / 2;
+	mem[0] = mem[1] - mem[1] / 4;
+	pkt_pool_init(&st->pkts, limit_bytes);
+}
+
 struct stack *stack_create(const struct stack_config *config, const struct stack_ops *ops,
 			   void *ctx, uint64_t now_us)
 {
@@ -115,7 +130,7 @@ struct stack *stack_create(const struct stack_config *config, const struct stack
 	st->sysctl = defaults;
 	random_seed(&st->random, config->seed);
 	timer_wheel_init(&st->wheel, now_us);
-	pkt_pool_init(&st->pkts, config->pkt_limit_bytes);
+	memory_init(st, config->pkt_limit_bytes);
 	neigh_table_init(st);
 	ip_layer_init(st);
 	if (tcp_layer_init(st) == 0)
@@ -146,6 +161,8 @@ void stack_advance(struct stack *st, uint64_t now_us)
 {
 	if (now_us > st->now_us)
 		st->now_us = now_us;
+	if (st->sysctl.tcp_mem[2] != pages_of(st->pkts.limit_bytes))
+		st->pkts.limit_bytes = (size_t)st->sysctl.tcp_mem[2] * STACK_PAGE_BYTES;
 	timer_wheel_advance(&st->wheel, st->now_us, st);
 }
 

@@ -75,7 +75,7 @@ struct stack_config {
 	uint32_t tso_max_bytes; /* largest TCP payload handed to the link at once; 0: no TSO */
 	bool tx_csum_offload;	/* leave L4 checksums to the link */
 	uint8_t seed[32];	/* all randomness comes from here */
-	size_t pkt_limit_bytes; /* receive side buffers */
+	size_t pkt_limit_bytes; /* receive side buffers; sysctls.tcp_mem */
 };
 
 /* Keys of Fast Open cookies (RFC 7413 4.1.2): the first makes them, both are believed. */
@@ -88,6 +88,7 @@ struct fastopen_keys {
  * What can be tuned, under the names Linux gives (net.ipv4.<name>, net.core.<name>). Times keep
  * Linux's units. stack_sysctls() returns the live struct: changes hold for what happens next.
  */
+#define STACK_PAGE_BYTES 4096u
 #define PORT_RANGES_MAX 32
 
 struct port_ranges {
@@ -124,6 +125,9 @@ struct sysctls {
 	uint32_t tcp_ecn_fallback;	/* 1: a SYN sent again does not ask */
 	uint32_t tcp_rmem[3];		/* min, default, max bytes */
 	uint32_t tcp_wmem[3];
+	/* STACK_PAGE_BYTES of received packets: what ends the pressure, what is pressure, and what
+	 * all buffers together may take; stack_advance() obeys a change. From pkt_limit_bytes. */
+	uint32_t tcp_mem[3];
 	uint32_t tcp_challenge_ack_limit;	/* per second; RFC 5961 7 */
 	uint32_t tcp_invalid_ratelimit_ms;	/* 500 */
 	uint32_t tcp_rfc1337;			/* 0 */

@@ -108,6 +108,7 @@ static const char *const counters[SNMP_MAX] = {
     COUNTER(TcpExtTCPSpuriousRTOs),
     COUNTER(TcpExtTCPFromZeroWindowAdv),
     COUNTER(TcpExtTCPToZeroWindowAdv),
+    COUNTER(TcpExtTCPMemoryPressures),
     COUNTER(TcpExtTCPWantZeroWindowAdv),
     COUNTER(TcpExtTCPSynRetrans),
     COUNTER(TcpExtTCPOrigDataSent),

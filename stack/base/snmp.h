@@ -109,6 +109,7 @@ enum snmp {
 	TcpExtTCPSpuriousRTOs,
 	TcpExtTCPFromZeroWindowAdv,
 	TcpExtTCPToZeroWindowAdv,
+	TcpExtTCPMemoryPressures,
 	TcpExtTCPWantZeroWindowAdv,
 	TcpExtTCPSynRetrans,
 	TcpExtTCPOrigDataSent,

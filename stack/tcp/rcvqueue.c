@@ -165,6 +165,19 @@ void tcp_rcv_queues_settle(struct tcp_sock *sk)
 		tcp_recv_compact(sk);
 }
 
+bool tcp_memory_pressure(struct stack *st)
+{
+	const uint32_t *mem = st->sysctl.tcp_mem;
+	size_t pages = st->tcp.rcvbuf_bytes / STACK_PAGE_BYTES;
+	if (!st->tcp.memory_pressed && pages > mem[1]) {
+		st->tcp.memory_pressed = true;
+		snmp_inc(st, TcpExtTCPMemoryPressures);
+	} else if (st->tcp.memory_pressed && pages <= mem[0]) {
+		st->tcp.memory_pressed = false;
+	}
+	return st->tcp.memory_pressed;
+}
+
 /* What the socket may hold, given what all of them hold. */
 static size_t truesize_limit(const struct tcp_sock *sk)
 {

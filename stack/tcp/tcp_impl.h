@@ -256,6 +256,7 @@ struct tcp_layer {
 	struct slab sock_slab, request_slab, timewait_slab;
 	uint32_t sockets, orphans, timewait, request_socks, listeners;
 	size_t rcvbuf_bytes, sndbuf_bytes;
+	bool memory_pressed;
 	struct list owners;
 	size_t owner_limit_bytes;   /* 0: none */
 	uint32_t port_counter[256]; /* RFC 6056 3.3.4 */

@@ -27,11 +27,8 @@ static inline uint32_t pkt_segments(const struct pkt *p)
 	return p->gso_size && p->len > p->gso_size ? (p->len + p->gso_size - 1) / p->gso_size : 1;
 }
 
-/* Half of all buffers wait in queues (Linux: tcp_mem). */
-static inline bool tcp_memory_pressure(const struct stack *st)
-{
-	return st->tcp.rcvbuf_bytes > st->pkts.limit_bytes / 2;
-}
+/* Too much waits in all queues together: from tcp_mem[1] on, until it is no more than tcp_mem[0]. */
+bool tcp_memory_pressure(struct stack *st);
 
 /* --- rcvwindow.c */
 void tcp_ack_at_flush(struct tcp_sock *sk);

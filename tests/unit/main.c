@@ -34,6 +34,7 @@ static Suite *(*const suites[])(void) = {
 	listen_suite,
 	lossy_suite,
 	md5_suite,
+	memory_suite,
 	mtu_probe_suite,
 	neigh_suite,
 	output_suite,

@@ -21,6 +21,7 @@ Suite *listen_suite(void);
 Suite *segment_suite(void);
 Suite *bind_suite(void);
 Suite *md5_suite(void);
+Suite *memory_suite(void);
 Suite *ao_suite(void);
 Suite *ao_keys_suite(void);
 Suite *syncookies_suite(void);

@@ -283,11 +283,22 @@ START_TEST(what_was_pruned_can_come_again)
 }
 END_TEST
 
+/* A mebibyte for all buffers, half of it without pressure. */
+static void small_memory(void)
+{
+	uint32_t *mem = stack_sysctls(w->st)->tcp_mem;
+	mem[0] = 96;
+	mem[1] = 128;
+	mem[2] = 256;
+	wire_us(w, 1);
+	ck_assert_uint_eq(stack_pkt_pool(w->st)->limit_bytes, 1 << 20);
+}
+
 /* A peer that leaves holes, and a pool of buffers that is small: frames of others find one. */
 START_TEST(no_socket_takes_all_buffers)
 {
 	struct pkt_pool *pool = stack_pkt_pool(w->st);
-	pool->limit_bytes = 1 << 20;
+	small_memory();
 	w->sk->rcvbuf_bytes = 8 << 20;
 	for (uint32_t at = wire_right_edge(w) - 60; at > 60; at -= 60) {
 		wire_in(w, ". %u:%u(50) ack 1 win 500", at, at + 50);
@@ -306,8 +317,7 @@ END_TEST
 
 START_TEST(what_others_hold_limits_the_window)
 {
-	struct pkt_pool *pool = stack_pkt_pool(w->st);
-	pool->limit_bytes = 1 << 20;
+	small_memory();
 	w->st->tcp.rcvbuf_bytes += 600000; /* of others */
 	while (tcp_receive_window(w->sk) > 6 * MSS) {
 		wire_data_in(w, MSS);
