@@ -167,6 +167,9 @@ static void answer_out_of_window(struct tcp_sock *sk, const struct tcp_segment *
 static bool validate(struct tcp_sock *sk, struct tcp_segment *seg)
 {
 	if (completes_simultaneous_open(sk, seg)) {
+		/* Its SYN came before: as Linux, told as a D-SACK, and at once. */
+		tcp_dsack_old(sk, seg->seq, seg->end_seq);
+		tcp_ack_at_flush(sk);
 		seg->flags &= (uint8_t)~TCP_SYN;
 		seg->seq++;
 		return true;

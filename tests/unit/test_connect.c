@@ -258,6 +258,8 @@ START_TEST(simultaneous_open)
 	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK>");
 	wire_state(w, TCP_SYN_RECV);
 	wire_in(w, "S. 0:0(0) ack 1 win 5000 <mss 1460,sackOK,wscale 7>");
+	wire_out(w, ". 1:1(0) ack 1 <sack 0:1>"); /* the SYN came twice: RFC 2883 4 */
+	wire_out_none(w);
 	wire_state(w, TCP_ESTABLISHED);
 	wire_events(w, TCP_EVENT_CONNECTED);
 	ck_assert_uint_eq(w->sk->snd_nxt, w->sk->snd_una);

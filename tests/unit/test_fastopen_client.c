@@ -327,6 +327,25 @@ START_TEST(a_simultaneous_open_ends_the_waiting)
 }
 END_TEST
 
+/* Both SYNs took data along. Ours is acknowledged; the peer's, which Linux does not take here, comes
+ * again. */
+START_TEST(both_open_with_data)
+{
+	learn_cookie();
+	connect_with(1000);
+	wire_out(w, "S 0:1000(1000) <FO " COOKIE ">");
+	wire_in(w, "S 0:500(500) win 65535 <" OPTIONS ",FO fedcba9876543210>");
+	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK,no-FO>");
+	wire_in(w, "S. 0:0(0) ack 1001 win 65535 <" OPTIONS ">");
+	wire_out(w, ". 1001:1001(0) ack 1 <sack 0:1>");
+	wire_state(w, TCP_ESTABLISHED);
+	ck_assert_uint_eq(tcp_outq_bytes(w->sk), 0);
+	wire_in(w, "P. 1:501(500) ack 1001 win 512");
+	wire_out(w, ". 1001:1001(0) ack 501");
+	wire_read(w, 500);
+}
+END_TEST
+
 /* RFC 7413 4.1.3: the MSS of a peer is remembered, also of one that gives no cookies. */
 START_TEST(the_mss_is_known_without_a_cookie)
 {
@@ -513,6 +532,7 @@ Suite *fastopen_client_suite(void)
 	    a_syn_may_go_without_data,
 	    closing_before_anything_is_written_sends_nothing,
 	    a_simultaneous_open_ends_the_waiting,
+	    both_open_with_data,
 	    fastopen_connect_makes_every_connect_fast,
 	    a_black_hole_suspends_fast_open,
 	    success_ends_the_suspicion,
