@@ -35,6 +35,8 @@
 #define DELIVER_BYTES (1024 * 1024)
 #define SPANS 64
 #define EVENTS_MAX 4096 /* per round */
+#define SCRATCH_BYTES 8192
+#define PADDING_SPANS 16
 
 /* --- from the program */
 
@@ -49,11 +51,19 @@ size_t pump_unread_bytes(const struct xsocket *xs)
 
 void pump_padding(struct xsocket *xs)
 {
-	char scratch[8192];
+	char scratch[SCRATCH_BYTES];
+	struct iovec iov[PADDING_SPANS];
 
 	while (xs->pad_left) {
-		size_t want = xs->pad_left < sizeof(scratch) ? xs->pad_left : sizeof(scratch);
-		ssize_t n = recv(xs->source.fd, scratch, want, MSG_DONTWAIT);
+		/* All of it by one call, into the same place over and over. */
+		size_t left = xs->pad_left, spans = 0;
+		for (; left && spans < PADDING_SPANS; spans++) {
+			size_t len = left < sizeof(scratch) ? left : sizeof(scratch);
+			iov[spans] = (struct iovec){scratch, len};
+			left -= len;
+		}
+		struct msghdr msg = {.msg_iov = iov, .msg_iovlen = spans};
+		ssize_t n = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT);
 		if (n <= 0)
 			return;
 		xs->pad_left -= (uint32_t)n;

@@ -27,6 +27,7 @@
 #include "daemon/kept_options.h"
 #include "daemon/linger.h"
 #include "daemon/log.h"
+#include "daemon/pump.h"
 #include "rpc/rpc.h"
 
 #define E_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
@@ -296,6 +297,8 @@ static void connected(struct xsocket *xs)
 {
 	xs->state = XS_CONNECTED;
 	pump_begin(xs);
+	/* What came with the SYN-ACK is there by the time a poll() that this ends looks again. */
+	pump_deliver(xs);
 	xsocket_want(xs, WORK_COLLECT | WORK_DELIVER);
 }
 
