@@ -30,6 +30,8 @@
 #include "daemon/socket.h"
 #include "rpc/rules.h"
 
+#define SOCK_MEMINFO_BYTES (9 * sizeof(uint32_t)) /* linux/sock_diag.h: SK_MEMINFO_VARS */
+
 /* --- F's own connection */
 
 /* What the program is told when its socket cannot be had. */
@@ -365,6 +367,13 @@ static enum tcp_state state_of_the_dead(struct daemon *d, const struct tombstone
 	return was_connected(stone) ? tcp_orphan_state(d->stack, &local, &remote) : TCP_CLOSE;
 }
 
+/* No buffers, and no congestion control that could say anything. */
+static bool is_empty_of_the_dead(const struct rpc_request *req)
+{
+	return (req->level == SOL_SOCKET && req->name == SO_MEMINFO) ||
+	       (req->level == IPPROTO_TCP && req->name == TCP_CC_INFO);
+}
+
 static int option_of_the_dead(struct rpc_call *call, struct tombstone *stone,
 			      struct rpc_reply *reply)
 {
@@ -375,6 +384,13 @@ static int option_of_the_dead(struct rpc_call *call, struct tombstone *stone,
 		int err = tcp_getsockopt(stone->sk, req->level, req->name, reply->value, &len);
 		reply->value_len = err ? 0 : (uint32_t)len;
 		return err;
+	}
+	if (is_empty_of_the_dead(req)) {
+		memset(reply->value, 0, SOCK_MEMINFO_BYTES);
+		len = req->name == SO_MEMINFO ? len < SOCK_MEMINFO_BYTES ? len : SOCK_MEMINFO_BYTES
+					      : 0;
+		reply->value_len = (uint32_t)len;
+		return 0;
 	}
 	if (req->level != IPPROTO_TCP || req->name != TCP_INFO)
 		return -ENOTCONN;

@@ -242,6 +242,20 @@ static void tcp_states(int fd)
 	say("reordering", i.tcpi_reordering);
 }
 
+/* Where there are no buffers and no connection there is still an answer. */
+static void numbers(int fd)
+{
+	uint32_t memory[9], cc[64];
+	socklen_t len = sizeof(cc);
+	say("TCP_CC_INFO", getsockopt(fd, IPPROTO_TCP, TCP_CC_INFO, cc, &len));
+	len = sizeof(memory);
+	say("SO_MEMINFO", getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len));
+	say("bytes", len);
+	len = 8;
+	say("two of it", getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len));
+	say("bytes", len);
+}
+
 static void peer_of_accept(int fd)
 {
 	int v = -1;
@@ -277,6 +291,7 @@ STORY(counts)
 STORY(ioctls_badly)
 STORY(stats)
 STORY(tcp_states)
+STORY(numbers)
 STORY(peer_of_accept)
 
 const struct story state_control_stories[] = {
@@ -302,6 +317,7 @@ const struct story state_control_stories[] = {
     {"state-ioctl-badly", ioctls_badly_everywhere},
     {"state-fstat", stats_everywhere},
     {"state-tcp-info", tcp_states_everywhere},
+    {"state-numbers", numbers_everywhere},
     {"state-acceptconn", peer_of_accept_everywhere},
     {NULL, NULL},
 };
