@@ -17,6 +17,7 @@
 #include "shim/shim.h"
 
 #define SYN_DATA_MAX 4096 /* Linux, too, puts no more than a page into a SYN */
+#define SPANS_AT_ONCE 64
 
 /* The first `max` bytes of the message: how many there are, or -1 (EFAULT). */
 static ssize_t gather(const struct msghdr *m, uint8_t *to, size_t max)
@@ -34,24 +35,47 @@ static ssize_t gather(const struct msghdr *m, uint8_t *to, size_t max)
 	return (ssize_t)n;
 }
 
-/* What lies behind the first `skip` bytes; the whole message's count, or what was sent of it. */
+/* The next spans of the message, from its `skip`-th byte on; *i is where they begin. -1: EFAULT */
+static ssize_t spans_after(const struct msghdr *m, size_t *i, size_t *skip, struct iovec *to)
+{
+	ssize_t n = 0;
+	for (; *i < m->msg_iovlen && n < SPANS_AT_ONCE; (*i)++) {
+		struct iovec v;
+		if (!copy_in(&v, &m->msg_iov[*i], sizeof(v)))
+			return fail(EFAULT);
+		size_t off = *skip < v.iov_len ? *skip : v.iov_len;
+		*skip -= off;
+		if (v.iov_len > off)
+			to[n++] = (struct iovec){(char *)v.iov_base + off, v.iov_len - off};
+	}
+	return n;
+}
+
+static size_t bytes_of(const struct iovec *iov, ssize_t n)
+{
+	size_t sum = 0;
+	for (ssize_t i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	return sum;
+}
+
+/* What lies behind the first `skip` bytes, as one write; the whole message's count, or what was sent
+ * of it. */
 static ssize_t send_rest(int fd, const struct msghdr *m, size_t skip, int flags)
 {
-	ssize_t total = (ssize_t)skip;
-	for (size_t i = 0; i < m->msg_iovlen; i++) {
-		size_t len = m->msg_iov[i].iov_len, off = skip < len ? skip : len;
-		skip -= off;
-		if (len == off)
-			continue;
-		ssize_t n = real.sendto(fd, (const char *)m->msg_iov[i].iov_base + off, len - off,
-					flags | MSG_NOSIGNAL, NULL, 0);
+	struct iovec iov[SPANS_AT_ONCE];
+	ssize_t total = (ssize_t)skip, spans;
+	size_t at = 0;
+	while ((spans = spans_after(m, &at, &skip, iov)) > 0) {
+		struct msghdr rest = {.msg_iov = iov, .msg_iovlen = (size_t)spans};
+		ssize_t n = real.sendmsg(fd, &rest, flags | MSG_NOSIGNAL);
 		if (n < 0)
 			return total ? total : explain_sent(fd, n, UNTOLD, flags, true);
 		total += n;
-		if ((size_t)n < len - off)
+		if ((size_t)n < bytes_of(iov, spans))
 			break;
 	}
-	return total;
+	return spans < 0 && total == 0 ? -1 : total;
 }
 
 static int target(const struct msghdr *m, struct sockaddr_in *to)
