@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/control_impl.h"
+#include "daemon/pump.h"
 #include "daemon/socket.h"
 #include "stack/tcp/tcp.h"
 
@@ -214,6 +215,7 @@ json_t *control_ss(struct control_call *call)
 	};
 	s->d = call->d;
 	s->filter = filter;
+	pump_work(call->d); /* what programs have set by now */
 	direct_sweep(call->d);
 	tcp_for_each(call->d->stack, take_socket, s);
 	if (s->err) {

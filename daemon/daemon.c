@@ -35,13 +35,14 @@
 
 static const char *const counter_names[DAEMON_COUNTER_MAX] = {
 #define NAME(counter) [counter] = #counter
-    NAME(XtcpdRpcRequests),	NAME(XtcpdRpcBad),	     NAME(XtcpdRpcTimeouts),
-    NAME(XtcpdRpcRefused),	NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
-    NAME(XtcpdShimLeft),	NAME(XtcpdSocketsOpened),    NAME(XtcpdSocketsClosed),
-    NAME(XtcpdAcceptsPushed),	NAME(XtcpdDirect),	     NAME(XtcpdAcceptsUntaken),
-    NAME(XtcpdAcceptsHeld),	NAME(XtcpdLinkReads),	     NAME(XtcpdLinkNoBuffer),
-    NAME(XtcpdLinkBadFrame),	NAME(XtcpdLinkWriteErrors),  NAME(XtcpdWakeups),
-    NAME(XtcpdControlRequests), NAME(XtcpdControlErrors),    NAME(XtcpdMemoryTrims),
+    NAME(XtcpdRpcRequests),    NAME(XtcpdRpcBad),	    NAME(XtcpdRpcTimeouts),
+    NAME(XtcpdRpcRefused),     NAME(XtcpdRpcUnknownSocket), NAME(XtcpdShimRefused),
+    NAME(XtcpdRpcInBand),      NAME(XtcpdShimLeft),	    NAME(XtcpdSocketsOpened),
+    NAME(XtcpdSocketsClosed),  NAME(XtcpdAcceptsPushed),    NAME(XtcpdDirect),
+    NAME(XtcpdAcceptsUntaken), NAME(XtcpdAcceptsHeld),	    NAME(XtcpdLinkReads),
+    NAME(XtcpdLinkNoBuffer),   NAME(XtcpdLinkBadFrame),	    NAME(XtcpdLinkWriteErrors),
+    NAME(XtcpdWakeups),	       NAME(XtcpdControlRequests),  NAME(XtcpdControlErrors),
+    NAME(XtcpdMemoryTrims),
 #undef NAME
 };
 

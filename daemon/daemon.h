@@ -30,6 +30,7 @@
 enum daemon_counter {
 	XtcpdRpcRequests,      /* answered or carried out */
 	XtcpdRpcBad,	       /* wrong size, magic, version, type, descriptor */
+	XtcpdRpcInBand,	       /* options found among the bytes */
 	XtcpdRpcTimeouts,      /* connections that never sent a whole request */
 	XtcpdRpcRefused,       /* over a limit, or not allowed */
 	XtcpdRpcUnknownSocket, /* a request about a descriptor that is not ours */

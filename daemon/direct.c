@@ -72,18 +72,6 @@ static void pair_free(struct direct *t, uint32_t number)
 	t->free = number;
 }
 
-/* The shim sends nothing beside the bytes, and asks before it calls a write broken. */
-static bool say_local(int f_fd)
-{
-	uint64_t word = 0;
-	socklen_t len = sizeof(word);
-
-	if (getsockopt(f_fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len) < 0)
-		return false;
-	word |= RPC_STATE_LOCAL;
-	return setsockopt(f_fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof(word)) == 0;
-}
-
 uint32_t direct_watch(struct daemon *d, int f_fd)
 {
 	struct direct *t = &d->direct;
@@ -93,7 +81,8 @@ uint32_t direct_watch(struct daemon *d, int f_fd)
 		return 0;
 	uint32_t number = t->free;
 	t->free = t->pair[number - 1].next_free;
-	if (say_local(f_fd) && watch(d, f_fd, number - 1, CLIENT_F) == 0)
+	/* The shim sends nothing beside the bytes, and asks before it calls a write broken. */
+	if (xsocket_tell(f_fd, RPC_STATE_LOCAL) && watch(d, f_fd, number - 1, CLIENT_F) == 0)
 		return number;
 	pair_free(t, number);
 	return 0;

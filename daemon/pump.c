@@ -25,6 +25,7 @@
 
 #include "daemon/accept_push.h"
 #include "daemon/daemon.h"
+#include "daemon/inband.h"
 #include "daemon/rpc_record.h"
 #include "daemon/socket.h"
 #include "rpc/rpc.h"
@@ -46,7 +47,8 @@ size_t pump_unread_bytes(const struct xsocket *xs)
 
 	if (ioctl(xs->source.fd, SIOCINQ, &n) < 0 || n < 0)
 		return 0;
-	return (size_t)n > xs->pad_left ? (size_t)n - xs->pad_left : 0;
+	size_t other = xs->pad_left + xs->ahead * sizeof(struct rpc_inband);
+	return (size_t)n > other ? (size_t)n - other : 0;
 }
 
 void pump_padding(struct xsocket *xs)
@@ -131,54 +133,44 @@ static void collected(struct xsocket *xs, bool unread)
 }
 
 /* No room in the send buffer. Of a program that is gone and has left bytes unread nothing more is
- * to be sent but a RST: that does not wait for room. */
+ * to be sent but a RST: that does not wait for room. Nor do options. */
 static void send_buffer_full(struct xsocket *xs)
 {
+	inband_look_ahead(xs, RPC_INBAND_AHEAD_BYTES);
 	if (xs->hungup && (fd_error(xs->source.fd) || tcp_state(xs->sk) == TCP_CLOSE))
 		xsocket_hangup(xs, true);
 }
 
-/* What came with descriptors is the end of a write that says something of itself: rpc.h. */
-static void write_ended(struct xsocket *xs, struct msghdr *msg)
+/* The end of a write that says something of itself: rpc.h. */
+static void write_ended(struct xsocket *xs, unsigned mark)
 {
-	const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	int fd;
+	bool more = mark == RPC_MARK_MORE || mark == RPC_MARK_BOTH;
+	bool eor = mark == RPC_MARK_EOR || mark == RPC_MARK_BOTH;
 
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return;
-	unsigned marks = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(fd));
-	for (unsigned i = 0; i < marks; i++) {
-		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-		close(fd);
-	}
-	tcp_send_flags(xs->sk, (marks & RPC_MARK_MORE ? TCP_SEND_MORE : 0) |
-				   (marks & RPC_MARK_EOR ? TCP_SEND_EOR : 0));
+	if (more || eor)
+		tcp_send_flags(xs->sk, (more ? TCP_SEND_MORE : 0) | (eor ? TCP_SEND_EOR : 0));
 }
 
-/* One read. True: there may be more, and it may go on now. */
-static bool collect_once(struct xsocket *xs, size_t *budget)
+/* Where the next read may put its bytes: how many fit, 0: none. */
+static size_t room_of(struct xsocket *xs, size_t want, int spans, struct msghdr *msg)
 {
-	struct iovec iov[SPANS];
-	bool urgent = xs->urgent && at_urgent(xs);
-	size_t want = xs->bulk && *budget > COLLECT_FIRST_BYTES ? *budget : COLLECT_FIRST_BYTES;
-	int spans = xs->wide || xs->bulk ? SPANS : COLLECT_SMALL_SPANS;
-	int n = tcp_send_reserve(xs->sk, urgent ? 1 : want, iov, urgent ? 1 : spans);
+	size_t bytes = 0;
+	int n = tcp_send_reserve(xs->sk, want, msg->msg_iov, want == 1 ? 1 : spans);
 
-	if (n == 0) {
-		send_buffer_full(xs);
-		return false;
-	}
-	size_t asked = 0;
-	if (urgent)
-		iov[0].iov_len = 1;
+	msg->msg_iovlen = (size_t)n;
+	if (n > 0 && want == 1)
+		msg->msg_iov[0].iov_len = 1;
 	for (int i = 0; i < n; i++)
-		asked += iov[i].iov_len;
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
-	struct msghdr msg = {.msg_iov = iov,
-			     .msg_iovlen = (size_t)n,
-			     .msg_control = control,
-			     .msg_controllen = sizeof(control)};
-	ssize_t got = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		bytes += msg->msg_iov[i].iov_len;
+	return bytes;
+}
+
+/* One recvmsg(), and what came beside the bytes. False: there were none. */
+static bool read_stream(struct xsocket *xs, struct msghdr *msg, size_t asked, size_t *bytes)
+{
+	struct rpc_inband rec;
+	ssize_t got = recvmsg(xs->source.fd, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
 	if (got < 0) {
 		int err = errno;
 		tcp_send_commit(xs->sk, 0);
@@ -186,14 +178,41 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 			collected(xs, true); /* ECONNRESET: F was closed with bytes unread */
 		return false;
 	}
-	tcp_send_commit(xs->sk, (size_t)got);
-	if (got == 0) {
+	*bytes = (size_t)got;
+	unsigned mark = msg->msg_controllen ? inband_descriptors(msg) : 0;
+	size_t option =
+	    mark == RPC_MARK_OPTION ? inband_find(xs, msg->msg_iov, *bytes, asked, &rec) : 0;
+	tcp_send_commit(xs->sk, *bytes - option);
+	if (option && option < *bytes && inband_holds_bytes(&rec))
+		stack_flush(xs->d->stack);
+	if (option)
+		inband_reached(xs, &rec);
+	else if (mark)
+		write_ended(xs, mark);
+	if (got == 0)
 		collected(xs, false);
+	return got > 0;
+}
+
+/* One read. True: there may be more, and it may go on now. */
+static bool collect_once(struct xsocket *xs, size_t *budget)
+{
+	struct iovec iov[SPANS];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
+	struct msghdr msg = {
+	    .msg_iov = iov, .msg_control = control, .msg_controllen = sizeof(control)};
+	bool urgent = xs->urgent && at_urgent(xs);
+	size_t want = xs->bulk && *budget > COLLECT_FIRST_BYTES ? *budget : COLLECT_FIRST_BYTES;
+	int spans = xs->wide || xs->bulk ? SPANS : COLLECT_SMALL_SPANS;
+	size_t asked = room_of(xs, urgent ? 1 : want, spans, &msg), got;
+
+	if (asked == 0) {
+		send_buffer_full(xs);
 		return false;
 	}
+	if (!read_stream(xs, &msg, asked, &got))
+		return false;
 	bool marked = msg.msg_controllen != 0; /* where the read ended, whatever follows */
-	if (marked)
-		write_ended(xs, &msg);
 	if (urgent) {
 		tcp_send_urgent(xs->sk);
 		xs->urgent = false;
@@ -202,11 +221,11 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		xs->wrote = true;
 		accept_taken(xs);
 	}
-	*budget -= (size_t)got < *budget ? (size_t)got : *budget;
-	xs->bulk = (size_t)got == asked;
+	*budget -= got < *budget ? got : *budget;
+	xs->bulk = got == asked;
 	xs->wide =
-	    n > COLLECT_SMALL_SPANS ? (size_t)got > iov[0].iov_len + iov[1].iov_len : xs->bulk;
-	if (xs->bulk && *budget > 0)
+	    msg.msg_iovlen > COLLECT_SMALL_SPANS ? got > iov[0].iov_len + iov[1].iov_len : xs->bulk;
+	if (xs->bulk && !marked && *budget > 0)
 		return true;
 	if (xs->bulk || xs->ending || urgent || xs->urgent || marked || msg.msg_flags & MSG_CTRUNC)
 		xsocket_want(xs, WORK_COLLECT);
@@ -230,6 +249,13 @@ void pump_collect(struct xsocket *xs)
 	}
 	while (xs->sk && collect_once(xs, &budget))
 		;
+}
+
+void pump_catch_up(struct xsocket *xs)
+{
+	pump_collect(xs);
+	if (xs->sk && !xs->collected)
+		inband_look_ahead(xs, SIZE_MAX);
 }
 
 /* --- to the program */

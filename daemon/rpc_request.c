@@ -3,9 +3,10 @@
  * Carrying out the requests of programs: see rpc/rpc.h for what each one says.
  *
  * The descriptor that came along names the socket, by the kernel's cookie; that its sender could
- * send it is the proof of its right to. Whatever a program wrote before a request is collected
- * before the request is carried out, so that options (TCP_CORK, TCP_NODELAY) apply to the bytes
- * they were meant for: nothing leaves before the turn's end.
+ * send it is the proof of its right to. Whatever a program wrote before a request about options is
+ * collected before the request is carried out, so that options (TCP_CORK, TCP_NODELAY) apply to the
+ * bytes they were meant for: nothing leaves before the turn's end. So are the options among the
+ * bytes (inband.h), so that later ones override them and questions see them.
  */
 #include "daemon/rpc_request.h"
 
@@ -214,10 +215,6 @@ static int do_setsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_r
 	const struct rpc_request *req = call->req;
 
 	(void)reply;
-	if (xs->state == XS_CONNECTED)
-		pump_collect(xs);
-	if (!xs->sk)
-		return 0;
 	int err = option_right(call, xs->sk);
 	if (!err)
 		err = tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
@@ -601,6 +598,13 @@ static bool run_general(struct rpc_call *call)
 	}
 }
 
+/* Are the program's earlier words among its bytes? */
+static bool follows_the_stream(uint16_t type)
+{
+	return type == RPC_SETSOCKOPT || type == RPC_GETSOCKOPT || type == RPC_OUTQ ||
+	       type == RPC_DISCONNECT;
+}
+
 bool rpc_request_run(struct rpc_call *call)
 {
 	uint16_t type = call->req->type;
@@ -614,6 +618,10 @@ bool rpc_request_run(struct rpc_call *call)
 		return linger(call, xs);
 	if (run_general(call))
 		return false;
+	if (xs && xs->state == XS_CONNECTED && follows_the_stream(type)) {
+		pump_catch_up(xs);
+		xs = xs->sk ? xs : NULL; /* it may have been the end */
+	}
 	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
 	if (err == -ENOPROTOOPT || err == -EOPNOTSUPP)
 		note_option(call, -err);

@@ -24,6 +24,7 @@
 #include "daemon/address.h"
 #include "daemon/credentials.h"
 #include "daemon/daemon.h"
+#include "daemon/inband.h"
 #include "daemon/kept_options.h"
 #include "daemon/linger.h"
 #include "daemon/log.h"
@@ -213,6 +214,8 @@ static void keep_sock(struct xsocket *xs, struct tombstone *stone)
 
 void xsocket_fail(struct xsocket *xs, int error)
 {
+	if (xs->state == XS_CONNECTED)
+		inband_look_ahead(xs, SIZE_MAX);
 	struct tombstone *stone = tombstone_put(&xs->d->tombstones, xs->cookie);
 
 	keep_addresses(xs, stone);
@@ -267,6 +270,22 @@ void xsocket_watch(struct xsocket *xs, const struct rpc_request *req, int f_fd)
 {
 	if (!xs->direct && stack_is_local_v4(xs->d->stack, ntohl(req->addr.sin_addr.s_addr)))
 		xs->direct = direct_watch(xs->d, f_fd);
+	/* Without padding it may write before it is connected. A word that is not told is missed. */
+	if (!xs->direct && req->pad_bytes)
+		(void)xsocket_tell(f_fd, RPC_STATE_STREAM);
+}
+
+bool xsocket_tell(int f_fd, uint64_t bit)
+{
+	uint64_t word = 0;
+	socklen_t len = sizeof(word);
+
+	if (getsockopt(f_fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len) < 0)
+		return false;
+	if ((word ^ RPC_STATE_MAGIC) >> 32) /* nobody has written it yet */
+		word = RPC_STATE_MAGIC;
+	word |= bit;
+	return setsockopt(f_fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof(word)) == 0;
 }
 
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req)

@@ -77,7 +77,8 @@ struct xsocket {
 	bool fast : 1;	     /* MSG_FASTOPEN: F is not writable while connecting */
 	bool late_write : 1; /* a write that finds the peer gone counts as sent (RPC_LATE) */
 	bool failed : 1;     /* the connection is dead; what was received is still delivered */
-	int error;	     /* ... and why */
+	uint16_t ahead;	     /* options in E that were carried out already (inband.h) */
+	int error;	     /* ... why it failed */
 
 	uint32_t pad_left; /* padding still in front of the stream */
 	uint32_t syn_left; /* and in front of that bytes of the program's, for the SYN */
@@ -109,7 +110,7 @@ struct xsocket *xsocket_create(struct daemon *d, int e_fd, uint64_t cookie,
 void xsocket_want(struct xsocket *xs, unsigned work);
 void xsocket_stack_event(struct xsocket *xs, unsigned events);
 void xsocket_connect(struct xsocket *xs, const struct rpc_request *req);
-/* Before that, while F is at hand: it may become a direct connection. */
+/* Before that, while F is at hand: it may become a direct connection, and is told if it will not. */
 void xsocket_watch(struct xsocket *xs, const struct rpc_request *req, int f_fd);
 /* Ends it with an error the program can ask for (SO_ERROR): E is closed, the error is kept. */
 void xsocket_fail(struct xsocket *xs, int error);
@@ -119,6 +120,8 @@ int xsocket_hand_over(struct xsocket *xs, uint64_t cookie, struct sock_addr *bou
 /* Ends it: the connection is closed, with a RST if `unread` or `reset` say so. */
 void xsocket_close(struct xsocket *xs, bool unread);
 void xsocket_reset(struct xsocket *xs);
+/* Adds to F's word (rpc.h). */
+bool xsocket_tell(int f_fd, uint64_t bit);
 /* The program is gone and all it wrote is with the stack. `unread`: it left bytes unread. */
 void xsocket_hangup(struct xsocket *xs, bool unread);
 void xsocket_note_hangup(struct xsocket *xs);
@@ -128,11 +131,14 @@ bool fd_hungup(int fd);
 int fd_error(int fd); /* SO_ERROR, cleared by reading */
 
 /* --- pump.c: bytes */
-void pump_collect(struct xsocket *xs);		    /* program to stack */
-void pump_connecting(struct xsocket *xs);	    /* what the SYN may take along */
-void pump_begin(struct xsocket *xs);		    /* connected: F is writable from here on */
-void pump_deliver(struct xsocket *xs);		    /* stack to program */
-void pump_padding(struct xsocket *xs);		    /* reads away the padding in front */
-size_t pump_unread_bytes(const struct xsocket *xs); /* written by the program, not yet collected */
+void pump_collect(struct xsocket *xs); /* program to stack */
+/* ... and the options in what there is no room for: xs may have ended then. */
+void pump_catch_up(struct xsocket *xs);
+void pump_connecting(struct xsocket *xs); /* what the SYN may take along */
+void pump_begin(struct xsocket *xs);	  /* connected: F is writable from here on */
+void pump_deliver(struct xsocket *xs);	  /* stack to program */
+void pump_padding(struct xsocket *xs);	  /* reads away the padding in front */
+/* Written by the program, and left after pump_catch_up(). */
+size_t pump_unread_bytes(const struct xsocket *xs);
 
 #endif

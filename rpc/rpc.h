@@ -52,7 +52,7 @@
 #include <stdint.h>
 
 #define RPC_MAGIC 0x50544358u
-#define RPC_VERSION 1
+#define RPC_VERSION 2
 
 #define RPC_PATH "/run/xtcp/xtcpd.sock"
 #define RPC_CONTROL_PATH "/run/xtcp/control.sock"
@@ -63,15 +63,25 @@
 
 #define RPC_VALUE_MAX 512
 
-/* In the stream of bytes: as many descriptors as this sum says are attached to the end of a write
- * that had MSG_MORE, MSG_EOR or both. Which they are means nothing. */
-enum { RPC_MARK_MORE = 1, RPC_MARK_EOR = 2, RPC_MARKS_MAX = 3 };
+/* In the stream of bytes: as many descriptors as this sum says are attached to a struct rpc_inband
+ * (inband.h), or to the end of a write that had MSG_MORE, MSG_EOR or both. Which they are means
+ * nothing. */
+enum {
+	RPC_MARK_OPTION = 1,
+	RPC_MARK_MORE = 2,
+	RPC_MARK_EOR = 3,
+	RPC_MARK_BOTH = 4,
+	RPC_MARKS_MAX = 4
+};
 
 /* What a descriptor of ours is used for is kept with it, in SO_MAX_PACING_RATE (shim/shim.h): this,
  * with an enum f_state in its last byte. */
 #define RPC_STATE_MAGIC 0x7874637000000000ull /* "xtcp" */
 #define RPC_STATE_CONNECTED 2
 #define RPC_STATE_LOCAL 0x80000000ull /* xtcpd: the other end is on this stack, and may have E */
+#define RPC_STATE_STREAM                                                                           \
+	0x40000000ull /* xtcpd: E is and stays its own; once F is writable, what is
+					  written is the connection's */
 
 enum rpc_type {
 	RPC_ATTACH = 1,

@@ -69,8 +69,9 @@ static size_t cut(struct iovec *iov, size_t spans, size_t n, struct iovec *rest,
 
 ssize_t send_marked(int fd, const struct msghdr *m, int flags)
 {
-	unsigned marks =
-	    (flags & MSG_MORE ? RPC_MARK_MORE : 0) | (flags & MSG_EOR ? RPC_MARK_EOR : 0);
+	unsigned marks = !(flags & MSG_EOR)    ? RPC_MARK_MORE
+			 : !(flags & MSG_MORE) ? RPC_MARK_EOR
+					       : RPC_MARK_BOTH;
 	struct iovec head[SPANS_MAX], tail[SPANS_MAX];
 	size_t all = bytes_of(m), spans;
 	int native = flags & ~(MSG_MORE | MSG_EOR);

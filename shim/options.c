@@ -3,7 +3,8 @@
  * getsockopt() and setsockopt().
  *
  * Three kinds of option: those the kernel keeps for the descriptor itself (time-outs, SO_RCVLOWAT);
- * constants of a TCP socket; and those of the connection, which xtcpd has: it says what Linux would.
+ * constants of a TCP socket; and those of the connection, which xtcpd has: it says what Linux would,
+ * unless there is no doubt (inband.c).
  */
 #include <errno.h>
 #include <limits.h>
@@ -129,7 +130,7 @@ static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 		return fail(EFAULT);
 	if (is_native_too(level, name) && set_native(fd, level, name, val, len) < 0)
 		return -1;
-	int rc = set_at_xtcpd(fd, &req);
+	int rc = inband_send(fd, &req) ? 0 : set_at_xtcpd(fd, &req);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT)
 		limit_unsent(fd, req.value);
 	if (rc == 0 && level == IPPROTO_TCP && name == TCP_INQ)

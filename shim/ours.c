@@ -104,13 +104,30 @@ enum f_state f_state_of(int fd)
 
 void f_set_state(int fd, enum f_state state)
 {
-	uint64_t kept = state == F_CONNECTED ? word_of(fd) & RPC_STATE_LOCAL : 0;
+	uint64_t told = RPC_STATE_LOCAL | RPC_STATE_STREAM;
+	uint64_t kept = state == F_CONNECTED ? word_of(fd) & told : 0;
 	set_word(fd, kept | (uint64_t)state | (word_of(fd) & (WORD_OPTIONS | WORD_INQ)));
 }
 
 bool f_is_local(int fd)
 {
 	return word_of(fd) & RPC_STATE_LOCAL;
+}
+
+bool f_is_xtcpds_stream(int fd)
+{
+	struct rpc_name name;
+	uint64_t word = word_of(fd);
+	switch (word & WORD_STATE) {
+	case F_NONE:
+		return !(word & RPC_STATE_LOCAL) && f_accepted_name(fd, &name);
+	case F_CONNECTING: /* its success is not told yet: the padding is gone then */
+		return word & RPC_STATE_STREAM && f_poll(fd, POLLOUT, 0) == POLLOUT;
+	case F_CONNECTED:
+		return word & RPC_STATE_STREAM;
+	default:
+		return false;
+	}
 }
 
 void f_note_options(int fd)

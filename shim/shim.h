@@ -82,6 +82,8 @@ enum f_state f_state_of(int fd); /* F_NONE for what is not ours */
 void f_set_state(int fd, enum f_state state);
 /* xtcpd has said that the other end is, or may be, on the same stack. */
 bool f_is_local(int fd);
+/* A connection whose other end is xtcpd's, and stays so. */
+bool f_is_xtcpds_stream(int fd);
 /* An error that is still to be told, of a socket that is unconnected again; it is cleared by being
  * taken. 0: none. */
 void f_set_pending(int fd, int err);
@@ -172,6 +174,9 @@ ssize_t explain_received(int fd, ssize_t n);
 #define UNTOLD SIZE_MAX
 ssize_t explain_sent(int fd, ssize_t n, size_t want, int flags, bool quiet);
 ssize_t broken_pipe(int flags); /* EPIPE, and SIGPIPE */
+
+/* --- inband.c: an option sent along with the bytes (rpc/inband.h). False: xtcpd must be asked. */
+bool inband_send(int fd, const struct rpc_request *req);
 
 /* --- marks.c: sendmsg() of a stream's bytes with MSG_MORE or MSG_EOR among the flags */
 ssize_t send_marked(int fd, const struct msghdr *m, int flags);

@@ -20,6 +20,7 @@ static Suite *(*const suites[])(void) = {
 	bbr_suite, cwnd_suite, control_suite,
 	daemon_suite,
 	direct_suite,
+	inband_suite,
 	ecn_suite,
 	fastopen_client_suite,
 	fastopen_server_suite,

@@ -17,6 +17,7 @@ Suite *daemon_suite(void);
 Suite *link_suite(void);
 Suite *sockets_suite(void);
 Suite *direct_suite(void);
+Suite *inband_suite(void);
 Suite *listen_suite(void);
 Suite *segment_suite(void);
 Suite *bind_suite(void);

@@ -59,6 +59,7 @@ static struct daemon *bench_new(void)
 	d->identity = (struct identity){.uid = getuid(), .gid = getgid()};
 	d->socket_gid = getgid();
 	strcpy(d->link.name, "xtcp0");
+	list_init(&d->sockets.work);
 	impairment_init(d);
 	capture_init(d);
 	ck_assert_int_eq(loop_init(&d->loop), 0);
