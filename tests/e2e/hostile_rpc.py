@@ -7,9 +7,10 @@ import re
 import socket
 import struct
 import sys
+import threading
 
 PATH, CONTROL, STACK = sys.argv[1:]
-MAGIC, VERSION = 0x50544358, 1
+MAGIC, VERSION = 0x50544358, 2
 with open("rpc/rpc.h") as header:
     NAMES = re.findall(r"^\tRPC_(\w+)[,\n ]", header.read().split("enum rpc_type")[1].split("};")[0],
                        re.MULTILINE)
@@ -64,7 +65,7 @@ def garbage():
 
 def wrong_fields():
     with marked() as f:
-        for wrong in ({"magic": 0}, {"version": 0}, {"version": 2}, {"version": 65535},
+        for wrong in ({"magic": 0}, {"version": 0}, {"version": 1}, {"version": 65535},
                       {"type": 0}, {"type": TYPES}, {"type": 65535}, {"value_len": 513},
                       {"value_len": 0xffffffff}, {"reserved": 1}, {"flags": 0xffffffff},
                       {"pad": 0xffffffff}):
@@ -241,6 +242,42 @@ def not_what_it_claims():
         assert reply(send(request(type=GETNAME), [other.fileno()]))[1] == 0
 
 
+def record(magic=0x4f544358, version=VERSION, value_len=4, level=6, name=1, value=b"\1"):
+    return struct.pack("=IHHii16s", magic, version, value_len, level, name, value)
+
+
+def among_the_bytes():
+    """What looks like an option in a stream and is none is data; what is one is not."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((STACK, 9))
+        here = probe.getsockname()[0]
+    with socket.create_server((here, 0)) as listener, marked() as f, open("/dev/null") as null:
+        address = struct.pack("=H", socket.AF_INET) + struct.pack(">H", listener.getsockname()[1])
+        address += socket.inet_aton(here) + b"\0" * 8
+        f.settimeout(10)
+        f.connect(PATH)
+        socket.send_fds(f, [request(type=CONNECT, flags=0, address=address)], [f.fileno()])
+        other = listener.accept()[0]
+        other.settimeout(10)
+        wanted, got = b"", []
+        reader = threading.Thread(target=lambda: got.extend(iter(lambda: other.recv(65536), b"")))
+        reader.start()
+        for i in range(3000):
+            wrong = rng.choice(({"magic": 0}, {"version": 1}, {"value_len": 5}, {"level": 7},
+                                {"value_len": 65535}, {"name": -1}, {"value": b"\1" * 16},
+                                {"level": 1, "name": 26}, {"name": 4, "value": b"\0"}))
+            data = rng.choice((record(**wrong), rng.randbytes(rng.randrange(1, 100)),
+                               record()[:rng.randrange(1, 32)], record()))
+            fds = [rng.choice((null.fileno(), f.fileno()))] * rng.randrange(9)
+            wanted += b"" if data == record() and len(fds) == 1 else data
+            socket.send_fds(f, [data], fds) if fds else f.sendall(data)
+        f.shutdown(socket.SHUT_WR)
+        reader.join()
+        got = b"".join(got)
+        assert got == wanted, (len(got), len(wanted))
+        other.close()
+
+
 def flood():
     idle = [connect() for _ in range(300)]  # say nothing
     for s in idle[::2]:
@@ -280,6 +317,6 @@ def control():
 
 
 for attack in (garbage, wrong_fields, stray_descriptors, misused_sockets,
-               kept_options, told, reads_nothing, not_what_it_claims, flood, control):
+               kept_options, told, reads_nothing, not_what_it_claims, among_the_bytes, flood, control):
     attack()
     print("hostile_rpc:", attack.__name__, flush=True)
