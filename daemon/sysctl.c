@@ -117,6 +117,7 @@ static const struct sysctl_row rows[] = {
     {"net.ipv4.ip_local_reserved_ports", AT(ip_local_reserved_ports), SYSCTL_PORT_RANGES, 0, 65535},
     {"net.ipv4.ip_local_port_range", AT(ip_local_port_range), SYSCTL_U16_PAIR, 1, 65535},
     {"net.ipv4.ip_unprivileged_port_start", AT(ip_unprivileged_port_start), SYSCTL_U16, 0, 65535},
+    IPV4("ip_nonlocal_bind", ip_nonlocal_bind, 0, 1),
     IPV4("ip_default_ttl", ip_default_ttl, 1, 255),
     IPV4("ipfrag_high_thresh", ipfrag_high_thresh, 0, BYTES_MAX),
     IPV4("ipfrag_max_queues", ipfrag_max_queues, 0, 1u << 20),

@@ -170,6 +170,7 @@ struct sysctls {
 	uint16_t ip_local_port_range[2];	    /* 32768, 60999 */
 	struct port_ranges ip_local_reserved_ports; /* none: to be bound by name only */
 	uint16_t ip_unprivileged_port_start;	    /* 1024; enforced by the caller of tcp_bind() */
+	uint32_t ip_nonlocal_bind;		    /* 0 */
 	uint32_t ip_default_ttl;		    /* 64 */
 	uint32_t ipfrag_high_thresh;		    /* 4 MiB */
 	uint32_t ipfrag_max_queues;		    /* 1024 datagrams */

@@ -223,12 +223,13 @@ int bind_port(struct tcp_sock *sk, uint16_t port)
 }
 
 /* As inet_bind(): a group's or a broadcast address may be named; nothing will ever come to it. With
- * IP_FREEBIND any address may be, lest the server be started before its address is there. */
+ * IP_FREEBIND, or ip_nonlocal_bind for all, any address may be, lest the server be started before
+ * its address is there. */
 bool tcp_bindable_v4(const struct tcp_sock *sk, uint32_t v4)
 {
 	const struct stack *st = sk->stack;
-	return sk->freebind || v4 >> 24 == 0 || stack_is_local_v4(st, v4) ||
-	       ipv4_is_multicast(v4) || ip_is_broadcast_v4(st, v4);
+	return sk->freebind || st->sysctl.ip_nonlocal_bind || v4 >> 24 == 0 ||
+	       stack_is_local_v4(st, v4) || ipv4_is_multicast(v4) || ip_is_broadcast_v4(st, v4);
 }
 
 int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)

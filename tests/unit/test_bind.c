@@ -110,6 +110,18 @@ START_TEST(an_address_that_is_not_there_yet)
 }
 END_TEST
 
+START_TEST(any_address_where_all_may)
+{
+	stack_sysctls(w->st)->ip_nonlocal_bind = 1;
+	ck_assert_int_eq(try_bind(0, 0x08080808, 8000), 0);
+	struct tcp_sock *sk = listening(0, 0x08080808, 8000);
+	ck_assert_int_eq(try_bind(0, 0x08080808, 8000), -EADDRINUSE);
+	tcp_close(sk, false);
+	stack_sysctls(w->st)->ip_nonlocal_bind = 0;
+	ck_assert_int_eq(try_bind(0, 0x08080808, 8000), -EADDRNOTAVAIL);
+}
+END_TEST
+
 START_TEST(ours_loopback_any_and_as_linux_groups)
 {
 	ck_assert_int_eq(try_bind(0, HOST_V4, 8000), 0);
@@ -398,6 +410,7 @@ Suite *bind_suite(void)
 				      bound_already,
 				      not_an_address_of_ours,
 				      an_address_that_is_not_there_yet,
+				      any_address_where_all_may,
 				      ours_loopback_any_and_as_linux_groups,
 				      another_family,
 				      a_failed_bind_leaves_the_socket_unbound,

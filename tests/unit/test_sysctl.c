@@ -75,6 +75,7 @@ static const struct {
     {"net.ipv4.tcp_available_congestion_control", "reno cubic bbr"},
     {"net.ipv4.ip_local_reserved_ports", ""},
     {"net.ipv4.icmp_echo_ignore_all", "0"},
+    {"net.ipv4.ip_nonlocal_bind", "0"},
     {"net.ipv4.tcp_sack", "1"},
     {"net.ipv4.tcp_fastopen", "1"},
     {"net.ipv4.tcp_dsack", "1"},
