@@ -24,15 +24,15 @@ struct slab_chunk {
 #define HEADER_BYTES SLAB_LINE_BYTES
 _Static_assert(sizeof(struct slab_chunk) <= HEADER_BYTES, "a chunk's header is one line");
 
-static size_t whole_lines(size_t bytes)
+static size_t whole_grains(size_t bytes)
 {
-	return (bytes + SLAB_LINE_BYTES - 1) / SLAB_LINE_BYTES * SLAB_LINE_BYTES;
+	return (bytes + SLAB_GRAIN_BYTES - 1) / SLAB_GRAIN_BYTES * SLAB_GRAIN_BYTES;
 }
 
 void slab_init(struct slab *slab, size_t object_bytes, size_t chunk_bytes)
 {
 	*slab =
-	    (struct slab){.object_bytes = chunk_bytes ? whole_lines(object_bytes) : object_bytes};
+	    (struct slab){.object_bytes = chunk_bytes ? whole_grains(object_bytes) : object_bytes};
 	size_t least = HEADER_BYTES + slab->object_bytes + MALLOC_HEADER_BYTES;
 	slab->chunk_bytes = chunk_bytes ? chunk_bytes : SLAB_LINE_BYTES;
 	while (slab->chunk_bytes < least)

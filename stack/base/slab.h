@@ -4,7 +4,7 @@
  * lives long does not keep what lived short between itself, and whole chunks go back to malloc.
  *
  * Theory of operation: a chunk is aligned to its size, so an object's address says which chunk it
- * is of. Objects start on cache lines. Free ones form a list through their first word, the last
+ * is of. Objects whose size is whole cache lines start on one. Free ones form a list through their first word, the last
  * freed first. A chunk is on one of three lists: partial, full or empty. Of the empty ones a share
  * is kept, since a number of objects that goes up and down should not go to malloc each time;
  * slab_trim() gives these back as well. How many objects there may be is the caller's to say.
@@ -20,6 +20,7 @@
 #include "stack/base/list.h"
 
 #define SLAB_LINE_BYTES 64
+#define SLAB_GRAIN_BYTES 16
 
 #if defined(__has_feature)
 #define SLAB_SANITIZED __has_feature(address_sanitizer)
@@ -36,7 +37,7 @@
 
 struct slab {
 	struct list partial, full, empty; /* slab_chunk.node */
-	size_t object_bytes;		  /* where chunks hold several: in whole lines */
+	size_t object_bytes;		  /* where chunks hold several: in whole grains */
 	size_t chunk_bytes;		  /* a power of two */
 	unsigned per_chunk;
 	unsigned chunks, empty_chunks;

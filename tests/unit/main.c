@@ -47,7 +47,7 @@ static Suite *(*const suites[])(void) = {
 	receive_suite,
 	recovery_suite,
 	route_suite,
-	rules_suite, processes_suite, owners_suite, slab_suite,
+	rules_suite, processes_suite, owners_suite, slab_suite, footprint_suite,
 	reset_suite,
 	segment_suite,
 	shutdown_suite,

@@ -27,18 +27,21 @@ static void give(struct bench *b, unsigned from, unsigned to)
 		slab_free(&b->slab, b->object[i]);
 }
 
-START_TEST(objects_start_on_lines_and_are_zeroed)
+/* 0: a size that is no whole number of lines, 1: one that is */
+START_TEST(objects_start_on_lines_if_they_can_and_are_zeroed)
 {
 	struct bench b;
-	slab_init(&b.slab, OBJECT_BYTES, CHUNK_BYTES);
+	size_t grain = _i ? SLAB_LINE_BYTES : SLAB_GRAIN_BYTES;
+	size_t bytes = _i ? 4 * SLAB_LINE_BYTES : OBJECT_BYTES;
+	slab_init(&b.slab, bytes, CHUNK_BYTES);
 	for (int round = 0; round < 2; round++) {
 		take(&b, 0, MANY);
 		for (unsigned i = 0; i < MANY; i++) {
-			const uint8_t *bytes = b.object[i];
-			ck_assert_uint_eq((uintptr_t)bytes % SLAB_LINE_BYTES, 0);
-			for (unsigned at = 0; at < OBJECT_BYTES; at++)
-				ck_assert_uint_eq(bytes[at], 0);
-			memset(b.object[i], 0xa5, OBJECT_BYTES);
+			const uint8_t *object = b.object[i];
+			ck_assert_uint_eq((uintptr_t)object % grain, 0);
+			for (size_t at = 0; at < bytes; at++)
+				ck_assert_uint_eq(object[at], 0);
+			memset(b.object[i], 0xa5, bytes);
 		}
 		give(&b, 0, MANY);
 	}
@@ -197,7 +200,7 @@ Suite *slab_suite(void)
 {
 	Suite *s = suite_create("slab");
 	TCase *t = tcase_create("slab");
-	tcase_add_test(t, objects_start_on_lines_and_are_zeroed);
+	tcase_add_loop_test(t, objects_start_on_lines_if_they_can_and_are_zeroed, 0, 2);
 	tcase_add_test(t, objects_do_not_overlap);
 	tcase_add_test(t, last_freed_is_first_reused);
 	tcase_add_test(t, holes_are_filled_before_a_chunk_is_added);
