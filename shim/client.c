@@ -198,9 +198,13 @@ static bool send_record(int over, const int *fds, size_t count, const struct rpc
 					 .cmsg_type = SCM_RIGHTS};
 	memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
 	ssize_t sent;
-	do {
+	for (int tries = 0;; tries++) {
 		sent = real.sendmsg(over, &msg, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
+		if (sent >= 0 || (errno != EINTR && errno != ETOOMANYREFS) || tries >= BUSY_TRIES)
+			break;
+		if (errno == ETOOMANYREFS) /* until xtcpd has read what is on its way */
+			f_poll(-1, 0, 1);
+	}
 	if (sent == (ssize_t)total)
 		return true;
 	fail(sent < 0 && errno == ENOMEM ? ENOBUFS : ENETDOWN);

@@ -2,14 +2,15 @@
 /*
  * MSG_MORE and MSG_EOR: what a program says of the end of a write must reach xtcpd at that place of
  * the stream. Descriptors do: the kernel keeps them with the bytes they were sent with, and xtcpd's
- * read ends where they are. It is F itself that is sent along, so nothing is opened for it; how
- * often says what is meant (rpc.h).
+ * read ends where they are. How many says what is meant (rpc.h), and not which: one that is opened for
+ * it, as a copy of F on its way would keep a closed F in the program's epoll sets.
  *
  * The kernel attaches them to the first piece it cuts a long write into, so the end of one goes by
  * itself.
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "shim/shim.h"
 
@@ -22,6 +23,13 @@ static size_t bytes_of(const struct msghdr *m)
 	for (size_t i = 0; i < m->msg_iovlen; i++)
 		n += m->msg_iov[i].iov_len;
 	return n;
+}
+
+static void close_quietly(int fd)
+{
+	int saved = errno;
+	real.close(fd);
+	errno = saved;
 }
 
 static ssize_t send_with_descriptors(int fd, const struct iovec *iov, size_t spans, int flags,
@@ -39,13 +47,16 @@ static ssize_t send_with_descriptors(int fd, const struct iovec *iov, size_t spa
 	control.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)),
 					 .cmsg_level = SOL_SOCKET,
 					 .cmsg_type = SCM_RIGHTS};
+	int along = eventfd(0, EFD_CLOEXEC);
 	for (unsigned i = 0; i < count; i++)
-		memcpy(CMSG_DATA(&control.align) + i * sizeof(fd), &fd, sizeof(fd));
-	ssize_t rc = real.sendmsg(fd, &m, flags);
+		memcpy(CMSG_DATA(&control.align) + i * sizeof(along), &along, sizeof(along));
+	ssize_t rc = along < 0 ? fail(ETOOMANYREFS) : real.sendmsg(fd, &m, flags);
+	if (along >= 0)
+		close_quietly(along);
 	if (rc >= 0 || errno != ETOOMANYREFS)
 		return rc;
-	/* More are on their way than this user may have: xtcpd is behind, and will find the writes
-	 * together anyway. */
+	/* None is to be had, or more are on their way than this user may have: xtcpd is behind, and
+	 * will find the writes together anyway. */
 	m.msg_control = NULL;
 	m.msg_controllen = 0;
 	return real.sendmsg(fd, &m, flags);

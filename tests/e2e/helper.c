@@ -5,6 +5,7 @@
  *
  *	generate BYTES [SEED]		a stream that is the same every time, to stdout
  *	accept ADDRESS PORT COUNT	accepts and closes so many connections
+ *	options ADDRESS PORT COUNT	the same, and sets two options on each
  *	connect ADDRESS PORT COUNT	one after another, each until the server has closed it
  *	echo ADDRESS PORT		an epoll server: sends back what comes, until it is ended
  *	hold ADDRESS PORT COUNT		so many connections at once; when all of them are there each
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +99,7 @@ static int listen_on(struct sockaddr_in sin, int flags)
 	return fd;
 }
 
-static int accept_loop(char **argv)
+static int accept_each(char **argv, void (*use)(int child))
 {
 	int fd = listen_on(address_of(argv), 0);
 
@@ -107,9 +109,29 @@ static int accept_loop(char **argv)
 		int child = accept(fd, (struct sockaddr *)&from, &len);
 
 		check(child, "accept");
+		if (use)
+			use(child);
 		check(close(child), "close");
 	}
 	return 0;
+}
+
+static int accept_loop(char **argv)
+{
+	return accept_each(argv, NULL);
+}
+
+static void set_two(int fd)
+{
+	int on = 1;
+
+	check(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), "TCP_NODELAY");
+	check(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), "SO_KEEPALIVE");
+}
+
+static int options_loop(char **argv)
+{
+	return accept_each(argv, set_two);
 }
 
 static int connect_loop(char **argv)
@@ -244,6 +266,7 @@ static const struct command {
 } commands[] = {
     {"generate", 3, generate},	  {"generate", 4, generate}, {"accept", 5, accept_loop},
     {"connect", 5, connect_loop}, {"echo", 4, echo},	     {"hold", 5, hold},
+    {"options", 5, options_loop},
 };
 
 int main(int argc, char **argv)

@@ -45,6 +45,7 @@ static const struct scenario {
     {"killed", 60},
     {"fork_exec", 30},
     {"strace", 120},
+    {"options", 60},
     {"closed", 30},
     {"no_daemon", 30},
     {"wrapper", 30},
