@@ -285,7 +285,8 @@ static bool window_update_due(const struct tcp_sock *sk)
 {
 	uint32_t now = tcp_receive_window(sk), full = tcp_full_space(sk);
 	uint32_t step = 2 * mss_estimate(sk);
-	if (2 * (uint64_t)now > full)
+	/* That it may grow with what came (rcv_ssthresh) is no news yet. */
+	if (2 * (uint64_t)now > (full < sk->rcv_ssthresh ? full : sk->rcv_ssthresh))
 		return false;
 	if (step > full / 2)
 		step = full / 2;
