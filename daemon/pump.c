@@ -373,6 +373,12 @@ static void read_record(struct xsocket *xs)
 	}
 }
 
+void pump_take_record(struct xsocket *xs)
+{
+	if (xs->state == XS_ATTACHED)
+		read_record(xs);
+}
+
 static void collect(struct xsocket *xs)
 {
 	switch (xs->state) {

@@ -71,7 +71,8 @@ bool rpc_request_valid(const struct rpc_request *req, ssize_t len)
 	return len == sizeof(*req) && req->magic == RPC_MAGIC && req->version == RPC_VERSION &&
 	       req->type >= RPC_ATTACH && req->type < RPC_TYPE_MAX && req->reserved == 0 &&
 	       req->value_len <= RPC_VALUE_MAX &&
-	       (req->flags & ~(uint32_t)(RPC_FLAG_REPLY | RPC_FLAG_KEEP | RPC_FLAG_FASTOPEN)) == 0;
+	       (req->flags & ~(uint32_t)(RPC_FLAG_REPLY | RPC_FLAG_KEEP | RPC_FLAG_FASTOPEN |
+					 RPC_FLAG_MORE)) == 0;
 }
 
 static int socket_option(int fd, int name)

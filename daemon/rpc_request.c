@@ -301,8 +301,33 @@ static int do_outq(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *
 	return 0;
 }
 
+/* The first write on a socket whose SYN waits for it. */
+static int fastopen_go(const struct rpc_request *req, struct xsocket *xs, struct rpc_reply *reply)
+{
+	uint32_t want = req->arg > 0 ? (uint32_t)req->arg : 0;
+
+	pump_take_record(xs);
+	int room = xs->sk ? tcp_deferred_room(xs->sk) : -EISCONN;
+	if (xs->state != XS_CONNECTING || xs->fast || room < 0)
+		return -EISCONN;
+	uint32_t head = room < RPC_HEAD_MAX ? (uint32_t)room : RPC_HEAD_MAX;
+	if (head > want)
+		head = want;
+	if (req->flags & RPC_FLAG_MORE && want > head)
+		tcp_connect_expect_data(xs->sk);
+	xs->fast = true;
+	xs->syn_left = head;
+	xs->pad_left += req->pad_bytes;
+	if (head == 0)
+		tcp_connect_go(xs->sk);
+	reply->arg = (int32_t)head;
+	return 0;
+}
+
 static int do_fastopen(struct rpc_call *call, struct xsocket *xs, struct rpc_reply *reply)
 {
+	if (call->req->flags & RPC_FLAG_FASTOPEN)
+		return fastopen_go(call->req, xs, reply);
 	const struct sockaddr_in *sin = &call->req->addr;
 	struct sock_addr remote = {.addr = {.family = ADDR_NONE}};
 

@@ -306,6 +306,8 @@ void xsocket_connect(struct xsocket *xs, const struct rpc_request *req)
 		return;
 	}
 	xs->state = XS_CONNECTING;
+	if (req->flags & RPC_FLAG_MORE)
+		tcp_connect_expect_data(xs->sk);
 	if (xs->fast && xs->syn_left == 0)
 		tcp_connect_go(xs->sk);
 	if (tcp_connect_deferred(xs->sk))

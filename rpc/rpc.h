@@ -24,7 +24,8 @@
  *                 is the connection's bytes. No reply: the shim waits for POLLOUT, and asks
  *                 RPC_GETERR on failure. With RPC_FLAG_FASTOPEN the stream's first arg bytes come
  *                 before the padding, for the SYN to take along. A socket with TCP_FASTOPEN_CONNECT
- *                 may be writable at once: its SYN waits for what the program writes.
+ *                 may be writable at once: its SYN waits for what the program writes, which the shim announces
+ *                 (RPC_FASTOPEN) where it can.
  *   everything    on a Q, with F attached. BIND, LISTEN, GETSOCKOPT, GETNAME, GETPEER, GETERR,
  *   else          UNLISTEN, DISCONNECT, LINGER, FASTOPEN are answered by one struct rpc_reply; SETSOCKOPT
  *                 only if RPC_FLAG_REPLY is set. By then xtcpd has closed its copy of F, which
@@ -117,7 +118,10 @@ enum rpc_type {
 	RPC_FELL,    /* a rule left a socket to the kernel: addr, arg (enum rule_use), value: which
 			rule. The descriptor is the connection itself. No reply */
 	RPC_INTERFACE, /* the descriptor is the connection itself. Reply: struct rpc_interface */
-	RPC_FASTOPEN,  /* MSG_FASTOPEN to addr. Reply: arg = bytes the SYN could take along */
+	RPC_FASTOPEN,  /* MSG_FASTOPEN to addr. Reply: arg = bytes the SYN could take along. With
+			  RPC_FLAG_FASTOPEN, of a socket whose SYN waits for what is written: the
+			  first write is of arg bytes. Reply: arg = bytes that are to follow on F, in
+			  front of pad_bytes of padding; EISCONN: nothing waits any more */
 	RPC_URGENT,    /* the program is about to send an urgent byte (MSG_OOB). Reply */
 	RPC_TYPE_MAX
 };
@@ -126,7 +130,10 @@ enum {
 	RPC_FLAG_REPLY = 1,    /* SETSOCKOPT: wait for the result */
 	RPC_FLAG_KEEP = 2,     /* SETSOCKOPT: note it, the socket may be left to the kernel */
 	RPC_FLAG_FASTOPEN = 4, /* CONNECT: MSG_FASTOPEN; arg bytes follow in front of the padding */
+	RPC_FLAG_MORE = 8,     /* ... and what the SYN does not take, once it is connected */
 };
+
+#define RPC_HEAD_MAX 4096 /* bytes in front of padding; Linux, too, puts no more into a SYN */
 
 struct rpc_request {
 	uint32_t magic; /* RPC_MAGIC */

@@ -100,6 +100,8 @@ bool ask_before_reading(int fd, int flags, ssize_t *rc)
 			break;
 		return true;
 	case F_CONNECTED:
+		if (f_is_deferred(fd)) /* the first write is to be asked about, too */
+			return false;
 		break;
 	}
 	if (f_attached(fd))
@@ -151,6 +153,8 @@ bool ask_before_writing(int fd, int flags, ssize_t *rc)
 			break;
 		return true;
 	case F_CONNECTED:
+		if (f_is_deferred(fd)) /* sendfile(), splice(): xtcpd takes what it finds */
+			f_set_state(fd, F_CONNECTED);
 		break;
 	}
 	if (f_attached(fd))

@@ -54,7 +54,7 @@ EXPORT int listen(int fd, int backlog)
 		return -1;
 	if (state != F_LISTENING) {
 		uint32_t bytes = f_padding_bytes(fd);
-		if (xtcpd_pad(fd, bytes))
+		if (xtcpd_pad(fd, NULL, 0, bytes))
 			req.pad_bytes = bytes;
 	}
 	if (!xtcpd_ask(fd, &req, &reply))

@@ -241,17 +241,17 @@ uint32_t f_padding_bytes(int fd)
 	return bytes < PAD_CHUNK * PAD_CHUNKS_MAX ? bytes : PAD_CHUNK * PAD_CHUNKS_MAX;
 }
 
-bool xtcpd_pad(int fd, uint32_t bytes)
+bool xtcpd_pad(int fd, const void *head, size_t len, uint32_t bytes)
 {
-	struct iovec iov[PAD_CHUNKS_MAX];
-	size_t n = 0;
-	for (uint32_t left = bytes; left > 0 && n < PAD_CHUNKS_MAX; n++) {
+	struct iovec iov[1 + PAD_CHUNKS_MAX] = {{(void *)head, len}};
+	size_t n = 1;
+	for (uint32_t left = bytes; left > 0 && n <= PAD_CHUNKS_MAX; n++) {
 		size_t part = left < PAD_CHUNK ? left : PAD_CHUNK;
 		iov[n] = (struct iovec){(void *)zeros, part};
 		left -= (uint32_t)part;
 	}
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
-	return real.sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes;
+	return real.sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(len + bytes);
 }
 
 int xtcpd_ask_open(int fd, struct rpc_request *req)

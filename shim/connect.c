@@ -93,13 +93,13 @@ static void name_target(struct rpc_request *req, const struct sockaddr_in *to)
 }
 
 int f_start_connect(int fd, const struct sockaddr_in *to, bool fastopen, const void *data,
-		    size_t len)
+		    size_t len, bool more)
 {
 	struct rpc_request req;
 	if (is_nobodys(to))
 		return fail(ENETUNREACH);
 	name_target(&req, to);
-	req.flags = fastopen ? RPC_FLAG_FASTOPEN : 0;
+	req.flags = (fastopen ? RPC_FLAG_FASTOPEN : 0) | (more ? RPC_FLAG_MORE : 0);
 	req.arg = (int32_t)len;
 	req.pad_bytes = f_padding_bytes(fd);
 	f_set_state(fd, F_CONNECTING);
@@ -118,7 +118,8 @@ static int start_deferred(int fd, const struct sockaddr_in *to)
 	if (!xtcpd_send_own(fd, &req, NULL, 0))
 		return -1;
 	f_set_state(fd, F_CONNECTED);
-	hint_set(fd, HINT_OURS);
+	f_set_deferred(fd);
+	hint_set(fd, HINT_OURS | HINT_ASK);
 	return 0;
 }
 
@@ -126,7 +127,7 @@ static int start(int fd, const struct sockaddr_in *to)
 {
 	if (f_is_fast(fd) && fastopen_room(fd, to) > 0)
 		return start_deferred(fd, to);
-	if (f_start_connect(fd, to, false, NULL, 0) < 0)
+	if (f_start_connect(fd, to, false, NULL, 0, false) < 0)
 		return -1;
 	if (fcntl(fd, F_GETFL) & O_NONBLOCK)
 		return fail(EINPROGRESS);

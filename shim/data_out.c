@@ -101,13 +101,27 @@ static inline bool hinted_ours(int fd)
 	return hint_of(fd) & HINT_OURS;
 }
 
+static bool asked_spans(int fd, const struct msghdr *m, int flags, ssize_t *rc)
+{
+	struct msghdr copy;
+	return (copy_in(&copy, m, sizeof(copy)) && fastopen_write(fd, &copy, flags, rc)) ||
+	       ask_before_writing(fd, flags, rc);
+}
+
+static bool asked(int fd, const void *p, size_t n, int flags, ssize_t *rc)
+{
+	struct iovec iov = {(void *)p, n};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	return fastopen_write(fd, &m, flags, rc) || ask_before_writing(fd, flags, rc);
+}
+
 /* write() on what may be a socket of ours: the number may be a file's by now. */
 EXPORT ssize_t write(int fd, const void *p, size_t n)
 {
 	ssize_t rc;
 	if (!hinted_ours(fd))
 		return sent(fd, real.write(fd, p, n), n, 0, false);
-	if (must_ask(fd) && ask_before_writing(fd, 0, &rc))
+	if (must_ask(fd) && asked(fd, p, n, 0, &rc))
 		return rc;
 	rc = real.sendto(fd, p, n, MSG_NOSIGNAL, NULL, 0);
 	if (rc >= 0 || errno != ENOTSOCK)
@@ -121,9 +135,9 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 	ssize_t rc;
 	if (!hinted_ours(fd) || count <= 0)
 		return sent(fd, real.writev(fd, iov, count), UNTOLD, 0, false);
-	if (must_ask(fd) && ask_before_writing(fd, 0, &rc))
-		return rc;
 	struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+	if (must_ask(fd) && asked_spans(fd, &m, 0, &rc))
+		return rc;
 	rc = real.sendmsg(fd, &m, MSG_NOSIGNAL);
 	if (rc >= 0 || (errno != ENOTSOCK && errno != EMSGSIZE))
 		return sent_spans(fd, rc, &m, 0, true);
@@ -172,7 +186,7 @@ EXPORT ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct s
 				   .msg_iovlen = 1};
 		return fastopen_send(fd, &m, flags);
 	}
-	if (must_ask(fd) && address_is_good(addr, len) && ask_before_writing(fd, flags, &rc))
+	if (must_ask(fd) && address_is_good(addr, len) && asked(fd, p, n, flags, &rc))
 		return rc;
 	announce_urgent(fd, n ? flags : 0);
 	if (flags & (MSG_MORE | MSG_EOR) && n > 0 && f_is_ours(fd)) {
@@ -243,7 +257,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 		return copy_in(&copy, m, sizeof(copy)) ? fastopen_send(fd, &copy, flags)
 						       : fail(EFAULT);
 	}
-	if (must_ask(fd) && !is_nowhere(m) && ask_before_writing(fd, flags, &rc))
+	if (must_ask(fd) && !is_nowhere(m) && asked_spans(fd, m, flags, &rc))
 		return rc;
 	announce_urgent(fd, flags);
 	if (flags & (MSG_MORE | MSG_EOR) && !is_nowhere(m) && f_is_ours(fd))

@@ -5,7 +5,8 @@
  * xtcpd is asked first how many bytes the SYN could take along: it knows the cookies, and whether
  * net.ipv4.tcp_fastopen allows it at all. These bytes then follow the record RPC_CONNECT on F, in
  * front of the padding. A blocking call waits for the connection and sends the rest as ever; a
- * non-blocking one has sent what the SYN took, or nothing (EINPROGRESS).
+ * non-blocking one has sent what the SYN took, or nothing (EINPROGRESS). The first write after a
+ * connect() with TCP_FASTOPEN_CONNECT, whose SYN waits for it, is the same but for the record.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include "shim/hint.h"
 #include "shim/shim.h"
 
-#define SYN_DATA_MAX 4096 /* Linux, too, puts no more than a page into a SYN */
 #define SPANS_AT_ONCE 64
 
 /* The first `max` bytes of the message: how many there are, or -1 (EFAULT). */
@@ -33,6 +33,20 @@ static ssize_t gather(const struct msghdr *m, uint8_t *to, size_t max)
 		n += part;
 	}
 	return (ssize_t)n;
+}
+
+static bool length_of(const struct msghdr *m, size_t *sum)
+{
+	*sum = 0;
+	for (size_t i = 0; i < m->msg_iovlen; i++) {
+		struct iovec v;
+		if (!copy_in(&v, &m->msg_iov[i], sizeof(v))) {
+			fail(EFAULT);
+			return false;
+		}
+		*sum += v.iov_len;
+	}
+	return true;
 }
 
 /* The next spans of the message, from its `skip`-th byte on; *i is where they begin. -1: EFAULT */
@@ -101,22 +115,76 @@ int fastopen_room(int fd, const struct sockaddr_in *to)
 	return xtcpd_ask(fd, &req, &reply) ? reply.arg : -1;
 }
 
+static bool waits(int fd, int flags)
+{
+	return !(flags & MSG_DONTWAIT) && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+/* n bytes are on their way with the SYN. */
+static ssize_t go_on(int fd, const struct msghdr *m, size_t n, int flags)
+{
+	int rc = waits(fd, flags) ? f_wait_connected(fd) : fail(EINPROGRESS);
+	if (rc < 0)
+		return errno == EINPROGRESS && n > 0 ? (ssize_t)n : -1;
+	return send_rest(fd, m, n, flags & ~MSG_FASTOPEN);
+}
+
 static ssize_t begin(int fd, const struct sockaddr_in *to, const struct msghdr *m, int flags)
 {
-	uint8_t data[SYN_DATA_MAX];
+	uint8_t data[RPC_HEAD_MAX];
 	int room = fastopen_room(fd, to);
 	if (room < 0)
 		return -1;
 	if (!m->msg_name || m->msg_namelen < sizeof(*to))
 		return fail(EINVAL);
-	ssize_t n = gather(m, data, room < SYN_DATA_MAX ? (size_t)room : SYN_DATA_MAX);
-	if (n < 0 || f_start_connect(fd, to, true, data, (size_t)n) < 0)
+	ssize_t n = gather(m, data, room < RPC_HEAD_MAX ? (size_t)room : RPC_HEAD_MAX);
+	size_t total;
+	if (n < 0 || !length_of(m, &total))
 		return -1;
-	bool wait = !(flags & MSG_DONTWAIT) && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
-	int rc = wait ? f_wait_connected(fd) : fail(EINPROGRESS);
-	if (rc < 0)
-		return errno == EINPROGRESS && n > 0 ? n : -1;
-	return send_rest(fd, m, (size_t)n, flags & ~MSG_FASTOPEN);
+	bool more = n > 0 && total > (size_t)n && waits(fd, flags);
+	if (f_start_connect(fd, to, true, data, (size_t)n, more) < 0)
+		return -1;
+	return go_on(fd, m, (size_t)n, flags);
+}
+
+/* --- TCP_FASTOPEN_CONNECT: the SYN waits for the first write */
+
+/* How many bytes xtcpd takes in front of the padding; -1: EISCONN when it is too late for that. */
+static int announce(int fd, size_t total, uint32_t pad_bytes, int flags)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	rpc_init(&req, RPC_FASTOPEN);
+	req.flags = RPC_FLAG_FASTOPEN | (waits(fd, flags) ? RPC_FLAG_MORE : 0);
+	req.arg = total < INT32_MAX ? (int32_t)total : INT32_MAX;
+	req.pad_bytes = pad_bytes;
+	if (!xtcpd_ask(fd, &req, &reply))
+		return -1;
+	return reply.arg >= 0 && reply.arg <= RPC_HEAD_MAX ? reply.arg : fail(EPROTO);
+}
+
+bool fastopen_write(int fd, const struct msghdr *m, int flags, ssize_t *rc)
+{
+	uint8_t data[RPC_HEAD_MAX];
+	size_t total;
+	if (!f_is_ours(fd) || f_state_of(fd) != F_CONNECTED || !f_is_deferred(fd))
+		return false;
+	*rc = -1;
+	ssize_t have = gather(m, data, sizeof(data));
+	if (have < 0 || !length_of(m, &total))
+		return true;
+	uint32_t pad_bytes = f_padding_bytes(fd);
+	int head = announce(fd, total, pad_bytes, flags);
+	f_set_state(fd, head < 0 ? F_CONNECTED : F_CONNECTING);
+	if (head < 0 && errno == EISCONN) {
+		hint_set(fd, HINT_OURS);
+		return false;
+	}
+	if (head > have) /* what was counted a moment ago has become less */
+		head = fail(EFAULT);
+	if (head >= 0 && xtcpd_pad(fd, data, (size_t)head, pad_bytes))
+		*rc = go_on(fd, m, (size_t)head, flags);
+	return true;
 }
 
 /* Linux: the connect() before it is still at work, or is done and only has not been told. */
@@ -132,9 +200,12 @@ static ssize_t while_connecting(int fd, const struct msghdr *m, int flags)
 ssize_t fastopen_send(int fd, const struct msghdr *m, int flags)
 {
 	struct sockaddr_in to;
+	ssize_t sent;
 	int rc;
 	if (target(m, &to) < 0)
 		return -1;
+	if (fastopen_write(fd, m, flags, &sent))
+		return sent;
 	switch (f_state_of(fd)) {
 	case F_CONNECTING:
 		return while_connecting(fd, m, flags);

@@ -25,6 +25,7 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 #define WORD_DECIDED 0x20000ull
 #define WORD_FAST 0x40000ull
 #define WORD_OPTIONS 0x80000ull
+#define WORD_DEFERRED 0x100000ull
 #define WORD_INQ 0x100000ull
 
 static bool is_marked(const struct sockaddr_un *un, socklen_t len)
@@ -203,6 +204,16 @@ void f_set_fast(int fd, bool fast)
 bool f_is_fast(int fd)
 {
 	return word_of(fd) & WORD_FAST;
+}
+
+void f_set_deferred(int fd)
+{
+	set_word(fd, word_of(fd) | WORD_DEFERRED);
+}
+
+bool f_is_deferred(int fd)
+{
+	return word_of(fd) & WORD_DEFERRED;
 }
 
 int f_take_native_error(int fd)

@@ -104,6 +104,9 @@ bool f_decided(int fd);
 /* TCP_FASTOPEN_CONNECT of a fresh socket; forgotten with the next f_set_state(). */
 void f_set_fast(int fd, bool fast);
 bool f_is_fast(int fd);
+/* connect() has returned, and the SYN waits for the first write; forgotten likewise. */
+void f_set_deferred(int fd);
+bool f_is_deferred(int fd);
 short f_poll(int fd, short events, int timeout_ms); /* revents; -1 with errno */
 bool f_hungup(int fd);
 /* A new, unattached F; -1 with errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
@@ -137,7 +140,7 @@ bool xtcpd_present(void);  /* asked once; complains on stderr if not */
 bool xtcpd_attach(int fd); /* idempotent */
 /* Sends a record on fd's own connection, followed by `len` bytes and req->pad_bytes of padding. */
 bool xtcpd_send_own(int fd, struct rpc_request *req, const void *data, size_t len);
-bool xtcpd_pad(int fd, uint32_t bytes);
+bool xtcpd_pad(int fd, const void *head, size_t len, uint32_t bytes); /* padding behind head */
 uint32_t f_padding_bytes(int fd);
 void rpc_init(struct rpc_request *req, enum rpc_type type);
 /* An AF_UNIX stream socket for a moment, also for a program that has no descriptor left. */
@@ -161,12 +164,14 @@ int xtcpd_take_error(int fd);
 /* --- connect.c */
 /* Sends RPC_CONNECT, which the first `len` bytes of the stream follow. 0, or -1 with errno. */
 int f_start_connect(int fd, const struct sockaddr_in *to, bool fastopen, const void *data,
-		    size_t len);
+		    size_t len, bool more);
 int f_wait_connected(int fd); /* blocks; 0, or -1 with errno (EINPROGRESS: the time is over) */
 
 /* --- fastopen.c: how many bytes a SYN could take along, or -1; sendmsg() with MSG_FASTOPEN */
 int fastopen_room(int fd, const struct sockaddr_in *to);
 ssize_t fastopen_send(int fd, const struct msghdr *m, int flags);
+/* A write for which the SYN of fd may be waiting. True: it was, and *rc is the write's result. */
+bool fastopen_write(int fd, const struct msghdr *m, int flags, ssize_t *rc);
 
 /* --- data_in.c, data_out.c: a kernel call on fd has given n: what TCP would say. Sets errno. */
 ssize_t explain_received(int fd, ssize_t n);

@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "stack/tcp/fastopen.h"
+#include "stack/tcp/tcp_receive.h"
+#include "stack/tcp/tcp_send.h"
 
 static int connect_state_error(const struct tcp_sock *sk)
 {
@@ -65,6 +67,11 @@ static int connect_to(struct tcp_sock *sk, const struct sock_addr *remote, bool 
 int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote)
 {
 	return connect_to(sk, remote, sk->fastopen_connect);
+}
+
+void tcp_connect_expect_data(struct tcp_sock *sk)
+{
+	sk->write_pending = true;
 }
 
 int tcp_connect_fast(struct tcp_sock *sk, const struct sock_addr *remote)
@@ -149,7 +156,14 @@ static void established(struct tcp_sock *sk, struct tcp_segment *seg)
 	tcp_init_transfer(sk);
 	fastopen_rcv_synack(sk, seg);
 	tcp_event(sk, TCP_EVENT_CONNECTED);
-	sk->ack_now = true;
+	if (!sk->write_pending) {
+		tcp_ack_at_flush(sk);
+		return;
+	}
+	/* As Linux: the data that is about to be written takes the ACK along. */
+	tcp_enter_quickack(sk, TCP_QUICK_ACKS_MAX);
+	sk->ack_delayed = true;
+	timer_set(&sk->stack->wheel, &sk->delack_timer, sk->stack->now_us + TCP_DELACK_MAX_US);
 	tcp_want_flush(sk);
 }
 

@@ -123,6 +123,16 @@ bool tcp_connect_deferred(const struct tcp_sock *sk)
 	return sk->fastopen_deferred;
 }
 
+int tcp_deferred_room(struct tcp_sock *sk)
+{
+	struct fastopen_known known = fastopen_cache_get(sk->stack, &sk->c);
+	if (!sk->fastopen_deferred || sk->sndq_bytes > 0)
+		return -EISCONN;
+	if (known.cookie_len == 0 && !needs_no_cookie(sk))
+		return 0;
+	return (int)room_for(sk, &known, sk->pmtu_bytes, sk->advmss);
+}
+
 void tcp_connect_go(struct tcp_sock *sk)
 {
 	if (sk->fastopen_deferred)
@@ -198,9 +208,12 @@ void fastopen_rcv_synack(struct tcp_sock *sk, const struct tcp_segment *seg)
 	if (!sk->syn_fastopen)
 		return; /* a cookie that nobody has asked for */
 	/* A request that got no cookie: the peer may know the old option alone. */
-	bool refused = !sk->syn_data && sk->total_retrans == 0;
+	bool asked = !needs_no_cookie(sk);
+	bool refused = asked && !sk->syn_data && sk->total_retrans == 0;
 	uint8_t try_exp = !refused ? 0 : sk->fastopen_exp ? 2 : 1;
-	fastopen_cache_set(st, &sk->c, sk->mss_clamp, &seg->opt, try_exp);
+	struct tcp_options opt = seg->opt;
+	opt.has_tfo &= asked;
+	fastopen_cache_set(st, &sk->c, sk->mss_clamp, &opt, try_exp);
 	if (!sk->syn_data)
 		return;
 	if (!list_empty(&sk->rtx_queue)) {

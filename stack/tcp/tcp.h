@@ -75,12 +75,15 @@ int tcp_connect(struct tcp_sock *sk, const struct sock_addr *remote);
  * tcp_connect() would return. tcp_connect_fast() is tcp_connect() with Fast Open, as is tcp_connect()
  * itself after TCP_FASTOPEN_CONNECT: with a cookie it may be deferred, in SYN_SENT and nothing sent;
  * the bytes that are then committed go with the SYN at the next flush. tcp_connect_go() sends it
- * without waiting for any.
+ * without waiting for any. tcp_deferred_room(): how many bytes it could take, or -EISCONN. After
+ * tcp_connect_expect_data() the SYN-ACK's acknowledgment waits for the rest of a write.
  */
 int tcp_fastopen_room(struct tcp_sock *sk, const struct sock_addr *remote);
 int tcp_connect_fast(struct tcp_sock *sk, const struct sock_addr *remote);
 bool tcp_connect_deferred(const struct tcp_sock *sk);
 void tcp_connect_go(struct tcp_sock *sk);
+int tcp_deferred_room(struct tcp_sock *sk);
+void tcp_connect_expect_data(struct tcp_sock *sk);
 /* connect(AF_UNSPEC), and shutdown() of a listener: back to CLOSE; a connection is reset, a
  * listener's children too; the local port stays only if it was bound explicitly. */
 void tcp_disconnect(struct tcp_sock *sk);

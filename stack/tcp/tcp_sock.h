@@ -165,6 +165,7 @@ struct tcp_sock {
 	bool fastopen_child : 1, fastopen_new_cookie : 1, syn_data_acked : 1;
 	bool fastopen_exp : 1; /* our option is the experimental one */
 	/* and actively: the SYN waits for data; it spoke of Fast Open; it took data along. */
+	bool write_pending : 1; /* connecting, and more will be written than the SYN took */
 	bool fastopen_deferred : 1, syn_fastopen : 1, syn_data : 1;
 	uint8_t fastopen_fail; /* tcpi_fastopen_client_fail */
 

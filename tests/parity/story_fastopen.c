@@ -224,6 +224,84 @@ static void connect_nonblocking(void)
 	peer_hears();
 }
 
+/* A socket whose SYN waits for what is written. */
+static int deferred(int port)
+{
+	int fd = tcp(), on = 1;
+	say("FASTOPEN_CONNECT", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)));
+	say("connect", try_connect(fd, PEER, port));
+	return fd;
+}
+
+static void deferred_sendto(void)
+{
+	learn_cookie();
+	int fd = deferred(PORT);
+	say("MSG_FASTOPEN", fast_send(fd, "hello", PORT, 0));
+	peer_hears();
+	peer_answers(fd);
+	say("SYN data", syn_data(fd));
+	say("again", fast_send(fd, "hello", PORT, 0));
+}
+
+/* As much as the SYN takes, and the rest later. */
+static void deferred_much(void)
+{
+	static char block[10000];
+	learn_cookie();
+	int fd = deferred(PORT);
+	nonblocking(fd);
+	ssize_t n = write(fd, block, sizeof(block));
+	say("in part", n > 500 && n < 1500);
+	say_mask("then", wait_for(fd, POLLOUT));
+	say("more", write(fd, block, 100));
+	say("peer accepts", peer_accept());
+	say("shutdown", shutdown(fd, SHUT_WR));
+	say("peer has all", peer_recv_all() == n + 100);
+	fd = deferred(PORT);
+	say("blocking", write(fd, block, sizeof(block)));
+	say("peer accepts", peer_accept());
+	say("shutdown", shutdown(fd, SHUT_WR));
+	say("peer has", peer_recv_all());
+}
+
+static void deferred_vector(void)
+{
+	char a[] = "one ", b[] = "two";
+	struct iovec iov[] = {{a, 4}, {b, 3}};
+	learn_cookie();
+	int fd = deferred(PORT);
+	say("writev", writev(fd, iov, 2));
+	peer_hears();
+	say("SYN data", syn_data(fd));
+}
+
+static void deferred_nothing(void)
+{
+	learn_cookie();
+	int fd = deferred(PORT);
+	nonblocking(fd);
+	say("read", read(fd, &fd, 1));
+	say("send nothing", send(fd, "", 0, 0));
+	say_mask("then", wait_for(fd, POLLOUT));
+	say("peer accepts", peer_accept());
+	say("send", send(fd, "hello", 5, 0));
+	say("SYN data", syn_data(fd));
+}
+
+static void deferred_refused(void)
+{
+	learn_cookie();
+	int fd = deferred(PORT + 1); /* where nobody listens */
+	say("write", write(fd, "hello", 5));
+	say("SO_ERROR", so_error(fd));
+	fd = deferred(PORT + 1);
+	nonblocking(fd);
+	say("write", write(fd, "hello", 5));
+	say_mask("then", wait_for(fd, POLLERR));
+	say("write", write(fd, "hello", 5));
+}
+
 /* A cookie that one story has learnt the next ones have too: those that want none come first. */
 const struct story fastopen_stories[] = {
     {"fastopen-without-cookie", without_cookie},
@@ -240,5 +318,10 @@ const struct story fastopen_stories[] = {
     {"fastopen-nothing", nothing},
     {"fastopen-connect-with-cookie", connect_with_cookie},
     {"fastopen-connect-nonblocking", connect_nonblocking},
+    {"fastopen-deferred-sendto", deferred_sendto},
+    {"fastopen-deferred-much", deferred_much},
+    {"fastopen-deferred-vector", deferred_vector},
+    {"fastopen-deferred-nothing", deferred_nothing},
+    {"fastopen-deferred-refused", deferred_refused},
     {NULL, NULL},
 };

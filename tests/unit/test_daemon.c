@@ -167,7 +167,7 @@ START_TEST(a_record_that_is_wrong_anywhere_is_refused)
 	r.value_len = RPC_VALUE_MAX + 1;
 	ck_assert(!rpc_request_valid(&r, sizeof(r)));
 	r = good;
-	r.flags = RPC_FLAG_FASTOPEN << 1;
+	r.flags = RPC_FLAG_MORE << 1;
 	ck_assert(!rpc_request_valid(&r, sizeof(r)));
 	r = good;
 	r.reserved = 1;

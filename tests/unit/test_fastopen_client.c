@@ -2,6 +2,7 @@
 /* TCP Fast Open, the active side: RFC 7413, with the fallbacks Linux has. */
 #include <errno.h>
 #include <linux/in.h>
+#include <sys/socket.h>
 
 #include "stack/tcp/fastopen.h"
 #include "tests/unit/suites.h"
@@ -183,6 +184,62 @@ START_TEST(the_answer_may_come_with_the_syn_ack)
 	wire_in(w, "S. 0:200(200) ack 11 win 65535 <" OPTIONS ">");
 	wire_out(w, ". 11:11(0) ack 201");
 	wire_read(w, 200);
+}
+END_TEST
+
+/* Who waits to write the rest sends it with the SYN-ACK's acknowledgment, and is in a conversation: the
+ * answer's acknowledgment waits for what is written next. */
+START_TEST(the_rest_of_a_write_takes_the_ack_along)
+{
+	learn_cookie();
+	new_socket();
+	if (_i == 1) /* room for much more than is offered at first: no reason for an ACK */
+		wire_set_int(w->sk, SOL_SOCKET, SO_RCVBUF, 270000);
+	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+	tcp_connect_expect_data(w->sk);
+	wire_write(w, ROOM);
+	wire_out(w, "S 0:%d(%d)", ROOM, ROOM);
+	wire_ms(w, 20);
+	wire_in(w, "S. 0:0(0) ack %d win 65535 <" OPTIONS ">", ROOM + 1);
+	wire_out_none(w);
+	wire_write(w, 1000);
+	wire_out(w, "P. %d:%d(1000) ack 1", ROOM + 1, ROOM + 1001);
+	wire_ms(w, 20);
+	wire_in(w, "P. 1:501(500) ack %d win 512", ROOM + 1001);
+	wire_out_none(w);
+	wire_read(w, 500);
+	wire_out_none(w);
+	wire_close(w);
+	wire_out(w, "F. %d:%d(0) ack 501", ROOM + 1001, ROOM + 1001);
+}
+END_TEST
+
+/* ... and if it does not come, the ACK is late, and no later than others. */
+START_TEST(the_ack_does_not_wait_for_the_rest_forever)
+{
+	learn_cookie();
+	new_socket();
+	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+	tcp_connect_expect_data(w->sk);
+	wire_write(w, ROOM);
+	wire_out_forget(w);
+	wire_in(w, "S. 0:0(0) ack %d win 65535 <" OPTIONS ">", ROOM + 1);
+	wire_ms(w, 190);
+	wire_out_none(w);
+	wire_ms(w, 20);
+	wire_out(w, ". %d:%d(0) ack 1", ROOM + 1, ROOM + 1);
+}
+END_TEST
+
+START_TEST(the_room_of_a_syn_that_waits)
+{
+	learn_cookie();
+	ck_assert_int_eq(tcp_deferred_room(w->sk), -EISCONN);
+	new_socket();
+	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
+	ck_assert_int_eq(tcp_deferred_room(w->sk), ROOM);
+	wire_write(w, 10);
+	ck_assert_int_eq(tcp_deferred_room(w->sk), -EISCONN);
 }
 END_TEST
 
@@ -405,8 +462,11 @@ START_TEST(no_cookie_is_needed)
 	ck_assert_int_eq(tcp_connect_fast(w->sk, &peer), 0);
 	wire_write(w, 100);
 	wire_out(w, "S 0:100(100) <no-FO>");
-	wire_in(w, "S. 0:0(0) ack 101 win 65535 <" OPTIONS ">");
+	wire_in(w, "S. 0:0(0) ack 101 win 65535 <" OPTIONS ",FO " COOKIE ">");
 	wire_counts(w, TcpExtTCPFastOpenActive, 1);
+	new_socket();
+	ctl()->tcp_fastopen = TFO_CLIENT_ENABLE;
+	ck_assert_int_eq(tcp_fastopen_room(w->sk, &peer), 0); /* one that nobody asked for */
 }
 END_TEST
 
@@ -521,6 +581,8 @@ Suite *fastopen_client_suite(void)
 	    the_syn_takes_data_along,
 	    what_does_not_fit_follows_the_handshake,
 	    the_answer_may_come_with_the_syn_ack,
+	    the_ack_does_not_wait_for_the_rest_forever,
+	    the_room_of_a_syn_that_waits,
 	    data_that_is_not_taken_is_sent_again_at_once,
 	    data_that_is_taken_in_part,
 	    the_syn_is_sent_again_without_data,
@@ -546,6 +608,7 @@ Suite *fastopen_client_suite(void)
 	tcase_add_test(tc, tcp_maxseg_limits_what_the_syn_takes_along);
 	tcase_add_test(tc, the_experimental_option_is_tried_once);
 	tcase_add_loop_test(tc, no_cookie_is_needed, 0, 2);
+	tcase_add_loop_test(tc, the_rest_of_a_write_takes_the_ack_along, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }
