@@ -17,7 +17,7 @@ static Suite *(*const suites[])(void) = {
 	close_suite,
 	config_suite,
 	connect_suite,
-	bbr_suite, cwnd_suite, control_suite,
+	bbr_suite, cwnd_suite, control_suite, control_socket_suite,
 	daemon_suite,
 	direct_suite,
 	inband_suite,
@@ -48,6 +48,7 @@ static Suite *(*const suites[])(void) = {
 	recovery_suite,
 	route_suite,
 	rules_suite, processes_suite, owners_suite, slab_suite, footprint_suite,
+	request_suite,
 	reset_suite,
 	segment_suite,
 	shutdown_suite,
@@ -63,6 +64,16 @@ static Suite *(*const suites[])(void) = {
 	tunables_suite, capture_suite,
 };
 /* clang-format on */
+
+void suite_case(Suite *s, const char *name, void (*setup)(void), void (*teardown)(void),
+		const TTest *const *tests, size_t n)
+{
+	TCase *tc = tcase_create(name);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(s, tc);
+}
 
 int main(void)
 {

@@ -19,6 +19,7 @@ Suite *sockets_suite(void);
 Suite *direct_suite(void);
 Suite *inband_suite(void);
 Suite *listen_suite(void);
+Suite *request_suite(void);
 Suite *segment_suite(void);
 Suite *bind_suite(void);
 Suite *md5_suite(void);
@@ -62,8 +63,18 @@ Suite *processes_suite(void);
 Suite *owners_suite(void);
 Suite *tunables_suite(void);
 Suite *control_suite(void);
+Suite *control_socket_suite(void);
 Suite *impair_suite(void);
 Suite *trace_suite(void);
 Suite *capture_suite(void);
+
+/* A case of tests that all begin and end alike. */
+void suite_case(Suite *s, const char *name, void (*setup)(void), void (*teardown)(void),
+		const TTest *const *tests, size_t n);
+#define SUITE_CASE(s, name, setup, teardown, ...)                                                  \
+	do {                                                                                       \
+		const TTest *const tests_[] = {__VA_ARGS__};                                       \
+		suite_case(s, name, setup, teardown, tests_, sizeof(tests_) / sizeof(tests_[0]));  \
+	} while (0)
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The control socket: what each command answers, about a stack in memory; then the socket itself,
- * with clients that send in pieces, too much, or never read.
- */
+/* What each command of the control socket answers, about a stack in memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -18,73 +15,8 @@
 #include "stack/base/snmp.h"
 #include "stack/link/neigh.h"
 #include "stack/tcp/tcp.h"
+#include "tests/unit/bench.h"
 #include "tests/unit/suites.h"
-
-#define HOST_V4 0x0a4d0002u
-#define PEER_V4 0x0a4d0001u
-
-/* --- a daemon with nothing but a stack and, for some, a control socket */
-
-static bool transmit(void *ctx, const struct frame_out *f)
-{
-	(void)ctx;
-	(void)f;
-	return true;
-}
-
-static struct stack *stack_new(void *ctx)
-{
-	static const struct stack_ops ops = {.transmit = transmit};
-	static const struct mac_addr peer = {{2, 0, 0, 0, 0, 1}};
-	struct stack_config config = {
-	    .mac = {{2, 0, 0, 0, 0, 2}},
-	    .mtu_bytes = 1500,
-	    .pkt_limit_bytes = 16 << 20,
-	};
-	struct stack *st = stack_create(&config, &ops, ctx, 1000000);
-
-	ck_assert_ptr_nonnull(st);
-	ck_assert_int_eq(stack_addr_add(st, HOST_V4, 24), 0);
-	ck_assert_int_eq(neigh_add(st, PEER_V4, &peer), 0);
-	return st;
-}
-
-static struct daemon *bench_new(void)
-{
-	struct daemon *d = calloc(1, sizeof(*d));
-
-	ck_assert_ptr_nonnull(d);
-	config_defaults(&d->config);
-	d->stack = stack_new(d);
-	d->identity = (struct identity){.uid = getuid(), .gid = getgid()};
-	d->socket_gid = getgid();
-	strcpy(d->link.name, "xtcp0");
-	list_init(&d->sockets.work);
-	impairment_init(d);
-	capture_init(d);
-	ck_assert_int_eq(loop_init(&d->loop), 0);
-	return d;
-}
-
-static void bench_free(struct daemon *d)
-{
-	if (d->control)
-		control_stop(d);
-	loop_destroy(&d->loop);
-	stack_destroy(d->stack);
-	free(d);
-}
-
-/* A frame that is too short for anything. */
-static void input_runt(struct daemon *d)
-{
-	struct pkt *p = pkt_alloc(stack_pkt_pool(d->stack), 5);
-
-	ck_assert_ptr_nonnull(p);
-	memset(p->buf, 0, 5);
-	p->len = 5;
-	stack_input(d->stack, p);
-}
 
 /* --- commands */
 
@@ -254,7 +186,7 @@ START_TEST(nstat_has_every_counter_and_reason)
 {
 	struct daemon *d = bench_new();
 
-	input_runt(d);
+	stack_input(d->stack, bench_runt(d));
 	json_t *doc = ask(d, "nstat");
 	const json_t *counters = json_object_get(doc, "counters");
 	ck_assert_uint_eq(json_object_size(counters), SNMP_MAX);
@@ -271,7 +203,7 @@ START_TEST(link_shows_addresses_and_counts)
 {
 	struct daemon *d = bench_new();
 
-	input_runt(d);
+	stack_input(d->stack, bench_runt(d));
 	json_t *doc = ask(d, "link");
 	ck_assert_str_eq(text(doc, "name"), "xtcp0");
 	ck_assert_int_eq(number(doc, "mtu"), stack_config(d->stack)->mtu_bytes);
@@ -379,18 +311,6 @@ END_TEST
 
 /* --- ss */
 
-static struct tcp_sock *listener_at(struct daemon *d, uint16_t port, int backlog)
-{
-	struct sock_addr any = {.addr = ip_v4(0), .port = port};
-	int err;
-	struct tcp_sock *sk = tcp_socket(d->stack, NULL, 1000, &err);
-
-	ck_assert_ptr_nonnull(sk);
-	ck_assert_int_eq(tcp_bind(sk, &any), 0);
-	ck_assert_int_eq(tcp_listen(sk, backlog), 0);
-	return sk;
-}
-
 static struct tcp_sock *connect_loopback(struct daemon *d, uint16_t port)
 {
 	struct sock_addr to = {.addr = ip_v4(0x7f000001), .port = port};
@@ -418,7 +338,7 @@ START_TEST(ss_shows_a_listener_s_queue)
 {
 	struct daemon *d = bench_new();
 
-	listener_at(d, 80, 7);
+	bench_listen(d, 80, 7);
 	connect_loopback(d, 80);
 	json_t *doc = ask(d, "ss listening");
 	json_t *row = json_array_get(json_object_get(doc, "sockets"), 0);
@@ -440,8 +360,8 @@ START_TEST(ss_filters_by_state_port_and_address)
 {
 	struct daemon *d = bench_new();
 
-	listener_at(d, 80, 7);
-	listener_at(d, 81, 7);
+	bench_listen(d, 80, 7);
+	bench_listen(d, 81, 7);
 	connect_loopback(d, 80);
 	ck_assert_uint_eq(count(d, "ss"), 2); /* both ends */
 	ck_assert_uint_eq(count(d, "ss all"), 4);
@@ -465,7 +385,7 @@ START_TEST(ss_info_is_tcp_info)
 {
 	struct daemon *d = bench_new();
 
-	listener_at(d, 80, 7);
+	bench_listen(d, 80, 7);
 	struct tcp_sock *sk = connect_loopback(d, 80);
 	struct tcp_info info;
 	tcp_get_info(sk, &info);
@@ -514,7 +434,7 @@ START_TEST(ss_of_many_sockets_comes_in_pieces)
 	unsigned pieces = 0;
 
 	for (uint16_t port = 1000; port < 2000; port++)
-		listener_at(d, port, 1);
+		bench_listen(d, port, 1);
 	json_t *doc = ask_as(d, "ss all", false, &pieces);
 	ck_assert_uint_eq(json_array_size(json_object_get(doc, "sockets")), 1000);
 	ck_assert_uint_gt(pieces, 10);
@@ -532,7 +452,7 @@ START_TEST(ss_is_what_was_there_when_it_was_asked)
 	char line[] = "ss all info";
 
 	for (int i = 0; i < 100; i++)
-		sk[i] = listener_at(d, (uint16_t)(1000 + i), 1);
+		sk[i] = bench_listen(d, (uint16_t)(1000 + i), 1);
 	control_execute(d, line, false, &out, &stream);
 	ck_assert_ptr_nonnull(stream);
 	ck_assert(stream->next(stream, &out));
@@ -553,7 +473,7 @@ START_TEST(status_counts_sockets)
 {
 	struct daemon *d = bench_new();
 
-	listener_at(d, 80, 7);
+	bench_listen(d, 80, 7);
 	connect_loopback(d, 80);
 	json_t *doc = ask(d, "status");
 	json_t *n = json_object_get(doc, "sockets");
@@ -561,295 +481,6 @@ START_TEST(status_counts_sockets)
 	ck_assert_int_eq(number(n, "listeners"), 1);
 	ck_assert_int_eq(number(doc, "pid"), getpid());
 	json_decref(doc);
-	bench_free(d);
-}
-END_TEST
-
-/* --- the socket */
-
-static struct daemon *serve(void)
-{
-	struct daemon *d = bench_new();
-
-	snprintf(d->config.control_path, sizeof(d->config.control_path),
-		 "/tmp/xtcp-test-control.%d", (int)getpid());
-	ck_assert_int_eq(control_start(d), 0);
-	return d;
-}
-
-static void turn(struct daemon *d)
-{
-	loop_wait(&d->loop, 0);
-	timer_wheel_advance(&d->loop.wheel, d->loop.now_us, d);
-	loop_dispatch(&d->loop);
-}
-
-static int client(struct daemon *d)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	strcpy(sun.sun_path, d->config.control_path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	return fd;
-}
-
-static void say(int fd, const char *data)
-{
-	ck_assert_int_eq((int)send(fd, data, strlen(data), MSG_NOSIGNAL), (int)strlen(data));
-}
-
-/* The next line, the daemon turning meanwhile; NULL at the end. To be freed. */
-static char *hear(struct daemon *d, int fd)
-{
-	size_t len = 0, cap = 1 << 20;
-	char *line = malloc(cap);
-
-	for (int turns = 0; turns < 100000;) {
-		ssize_t n = recv(fd, line + len, 1, 0);
-		if (n == 0 || (n < 0 && errno != EAGAIN)) {
-			free(line);
-			return NULL;
-		}
-		if (n < 0) {
-			turn(d);
-			turns++;
-			continue;
-		}
-		if (line[len++] == '\n') {
-			line[len] = '\0';
-			return line;
-		}
-		ck_assert_uint_lt(len, cap - 1);
-	}
-	ck_abort_msg("no answer");
-	return NULL;
-}
-
-static void heard(struct daemon *d, int fd, const char *part)
-{
-	char *line = hear(d, fd);
-
-	ck_assert_ptr_nonnull(line);
-	ck_assert_msg(strstr(line, part) != NULL, "%s is not in: %.200s", part, line);
-	free(line);
-}
-
-static void closed(struct daemon *d, int fd)
-{
-	ck_assert_ptr_null(hear(d, fd));
-	close(fd);
-}
-
-START_TEST(requests_of_one_connection_are_answered_in_order)
-{
-	struct daemon *d = serve();
-	int fd = client(d);
-
-	say(fd, "status\nsysctl tcp_sack\r\nfrob\nss\n");
-	heard(d, fd, "\"uptime_ms\"");
-	heard(d, fd, "\"net.ipv4.tcp_sack\":\"1\"");
-	heard(d, fd, "\"error\"");
-	heard(d, fd, "{\"sockets\":[]}");
-	say(fd, "sta");
-	turn(d);
-	say(fd, "tus\n");
-	heard(d, fd, "\"uptime_ms\"");
-	close(fd);
-	turn(d);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(a_last_line_needs_no_newline)
-{
-	struct daemon *d = serve();
-	int fd = client(d);
-
-	say(fd, "status");
-	shutdown(fd, SHUT_WR);
-	heard(d, fd, "\"uptime_ms\"");
-	closed(d, fd);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(a_line_too_long_ends_the_connection)
-{
-	struct daemon *d = serve();
-	char line[CONTROL_LINE_MAX + 100];
-	int fd = client(d);
-
-	memset(line, 'a', sizeof(line));
-	line[CONTROL_LINE_MAX] = '\n';
-	line[CONTROL_LINE_MAX + 1] = '\0';
-	say(fd, line);
-	heard(d, fd, "no such command");
-	line[CONTROL_LINE_MAX] = line[CONTROL_LINE_MAX + 1] = 'a';
-	line[sizeof(line) - 1] = '\0';
-	say(fd, line);
-	heard(d, fd, "at most 1024 bytes");
-	closed(d, fd);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(a_nul_is_no_request)
-{
-	struct daemon *d = serve();
-	int fd = client(d);
-
-	ck_assert_int_eq((int)send(fd, "ss\0all\n", 7, 0), 7);
-	heard(d, fd, "\"error\"");
-	close(fd);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(a_client_that_never_reads_is_not_read_from)
-{
-	struct daemon *d = serve();
-	int fd = client(d), other = client(d);
-	size_t sent = 0;
-
-	for (int idle = 0; idle < 1000;) {
-		ssize_t n = send(fd, "nstat\n", 6, MSG_NOSIGNAL);
-		idle = n < 0 ? idle + 1 : 0;
-		sent += n > 0 ? (size_t)n : 0;
-		ck_assert_uint_lt(sent, 16 << 20);
-		turn(d);
-	}
-	uint64_t requests = d->counter[XtcpdControlRequests];
-	ck_assert_uint_lt(requests, sent / 6);
-	say(other, "status\n");
-	heard(d, other, "\"uptime_ms\"");
-	ck_assert_uint_eq(d->counter[XtcpdControlRequests], requests + 1);
-	for (int i = 0; i < 10; i++) /* it goes on where it was */
-		heard(d, fd, "TcpExtListenDrops");
-	close(fd);
-	close(other);
-	turn(d);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(a_request_of_one_who_left_is_carried_out)
-{
-	struct daemon *d = serve();
-	int fd = client(d);
-
-	say(fd, "sysctl tcp_sack=0\nsysctl tcp_timestamps=0\n");
-	close(fd);
-	turn(d);
-	turn(d);
-	ck_assert_uint_eq(stack_sysctls(d->stack)->tcp_sack, 0);
-	ck_assert_uint_eq(stack_sysctls(d->stack)->tcp_timestamps, 0);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(one_who_leaves_in_mid_answer_costs_nothing)
-{
-	struct daemon *d = serve();
-
-	for (uint16_t port = 1000; port < 4000; port++)
-		listener_at(d, port, 1);
-	int fd = client(d);
-	say(fd, "ss all info\n");
-	for (int i = 0; i < 5; i++)
-		turn(d);
-	close(fd);
-	turn(d);
-	fd = client(d);
-	say(fd, "ss listening\n");
-	heard(d, fd, "LISTEN");
-	close(fd);
-	bench_free(d); /* the sanitizer looks for what is left */
-}
-END_TEST
-
-static void runt_arrives(struct daemon *d)
-{
-	struct pkt *p = pkt_alloc(stack_pkt_pool(d->stack), 5);
-
-	ck_assert_ptr_nonnull(p);
-	memset(p->buf, 0, 5);
-	p->len = 5;
-	link_input(d, p);
-}
-
-START_TEST(a_stream_goes_on_until_its_client_shuts_down)
-{
-	struct daemon *d = serve();
-	int fd = client(d);
-
-	say(fd, "capture text\n");
-	for (int i = 0; i < 20; i++)
-		turn(d);
-	ck_assert(d->capture.on);
-	for (int i = 0; i < 3; i++) {
-		runt_arrives(d);
-		heard(d, fd, "# dropped: FRAME_TOO_SHORT");
-	}
-	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
-	heard(d, fd, "{\"captured\":3,\"lost\":0}");
-	closed(d, fd);
-	ck_assert(!d->capture.on);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(one_who_leaves_a_stream_listens_no_more)
-{
-	struct daemon *d = serve();
-	int fd[CAPTURE_LISTENERS_MAX + 1];
-
-	for (int i = 0; i <= CAPTURE_LISTENERS_MAX; i++) {
-		fd[i] = client(d);
-		say(fd[i], "trace\n");
-		turn(d);
-		turn(d);
-	}
-	heard(d, fd[CAPTURE_LISTENERS_MAX], "8 listen already");
-	for (int i = 0; i <= CAPTURE_LISTENERS_MAX; i++) {
-		ck_assert(d->capture.on || i == CAPTURE_LISTENERS_MAX);
-		close(fd[i]);
-		turn(d);
-	}
-	ck_assert(!d->capture.on);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(the_client_still_for_longest_makes_room)
-{
-	struct daemon *d = serve();
-	int fd[80];
-
-	for (int i = 0; i < 80; i++) {
-		fd[i] = client(d);
-		turn(d);
-		if (i < 80 - 1)
-			continue;
-		say(fd[i], "status\n");
-		heard(d, fd[i], "uptime_ms");
-	}
-	closed(d, fd[0]);
-	for (int i = 1; i < 80; i++)
-		close(fd[i]);
-	bench_free(d);
-}
-END_TEST
-
-START_TEST(the_path_has_its_mode_and_goes_with_the_daemon)
-{
-	struct daemon *d = serve();
-	char path[CONFIG_PATH_MAX];
-
-	strcpy(path, d->config.control_path);
-	ck_assert_int_eq(access(path, F_OK), 0);
-	control_stop(d);
-	ck_assert_int_eq(access(path, F_OK), -1);
 	bench_free(d);
 }
 END_TEST
@@ -881,19 +512,5 @@ Suite *control_suite(void)
 	tcase_add_test(t, status_counts_sockets);
 	suite_add_tcase(s, t);
 
-	t = tcase_create("socket");
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, requests_of_one_connection_are_answered_in_order);
-	tcase_add_test(t, a_last_line_needs_no_newline);
-	tcase_add_test(t, a_line_too_long_ends_the_connection);
-	tcase_add_test(t, a_nul_is_no_request);
-	tcase_add_test(t, a_client_that_never_reads_is_not_read_from);
-	tcase_add_test(t, a_request_of_one_who_left_is_carried_out);
-	tcase_add_test(t, one_who_leaves_in_mid_answer_costs_nothing);
-	tcase_add_test(t, a_stream_goes_on_until_its_client_shuts_down);
-	tcase_add_test(t, one_who_leaves_a_stream_listens_no_more);
-	tcase_add_test(t, the_client_still_for_longest_makes_room);
-	tcase_add_test(t, the_path_has_its_mode_and_goes_with_the_daemon);
-	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The passive open: the SYN queue and its timers, the accept queue and its overflow, listeners. */
+/* Listeners (RFC 9293 3.10.7.2): the accept queue and its overflow, which listener it is, its end. The SYN
+ * queue is in test_request.c. */
 #include <errno.h>
 
 #include "tests/unit/suites.h"
@@ -44,267 +45,6 @@ static uint32_t acceptable(void)
 {
 	return w->listener->lq->ack_backlog;
 }
-
-/* --- the SYN queue ---------------------------------------------------------------------------- */
-
-/* RFC 9293 figure 6 from the server's side: no connection before the third segment. */
-START_TEST(a_syn_makes_a_request_sock_and_nothing_else)
-{
-	wire_listen(w, 5);
-	uint32_t sockets = tcp_count(w->st).sockets;
-	half_open(4000);
-	struct tcp_counts n = tcp_count(w->st);
-	ck_assert_uint_eq(n.sockets, sockets);
-	ck_assert_uint_eq(n.request_socks, 1);
-	ck_assert_uint_eq(qlen(), 1);
-	ck_assert_ptr_null(tcp_accept(w->listener));
-	wire_in(w, ". 1:1(0) ack 1 win 512");
-	ck_assert_uint_eq(tcp_count(w->st).request_socks, 0);
-	ck_assert_uint_eq(qlen(), 0);
-	wire_accept(w);
-	wire_state(w, TCP_ESTABLISHED);
-	wire_counts(w, TcpPassiveOpens, 1);
-	wire_counts(w, TcpCurrEstab, 1);
-}
-END_TEST
-
-START_TEST(the_syn_ack_agrees_to_what_both_have)
-{
-	wire_listen(w, 5);
-	wire_in(w, "S 0:0(0) win 65535 <mss 1460,sackOK,ts 77 0,wscale 7>");
-	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK,ts * 77,wscale 7>");
-	wire_use(w, WIRE_PORT, 4001);
-	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
-	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,no-sackOK,no-ts,no-wscale>");
-}
-END_TEST
-
-START_TEST(the_syn_ack_offers_nothing_that_is_off)
-{
-	struct sysctls *ctl = stack_sysctls(w->st);
-	ctl->tcp_sack = ctl->tcp_timestamps = ctl->tcp_window_scaling = 0;
-	wire_listen(w, 5);
-	wire_in(w, "S 0:0(0) win 65535 <mss 1460,sackOK,ts 77 0,wscale 7>");
-	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,no-sackOK,no-ts,no-wscale>");
-}
-END_TEST
-
-/* The first again after a second, then twice as long each time, five times; then it is dropped. */
-START_TEST(the_syn_ack_is_sent_again_with_back_off_and_then_dropped)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	for (unsigned i = 0, wait_ms = 1000; i < 5; i++, wait_ms *= 2) {
-		wire_ms(w, wait_ms - 10);
-		wire_out_none(w);
-		wire_ms(w, 10);
-		wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK,wscale 7>");
-	}
-	wire_counts(w, TcpExtTCPSynRetrans, 5);
-	wire_counts(w, TcpRetransSegs, 5);
-	wire_ms(w, 31900);
-	ck_assert_uint_eq(qlen(), 1);
-	wire_ms(w, 200);
-	wire_out_none(w);
-	ck_assert_uint_eq(qlen(), 0);
-	ck_assert_uint_eq(tcp_count(w->st).request_socks, 0);
-	wire_in(w, ". 1:1(0) ack 1 win 512");
-	wire_out(w, "R 1:1(0)");
-}
-END_TEST
-
-START_TEST(tcp_syncnt_and_the_sysctl_limit_the_retries)
-{
-	stack_sysctls(w->st)->tcp_synack_retries = 1;
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_ms(w, 3100);
-	wire_out(w, "S. 0:0(0) ack 1");
-	wire_out_none(w);
-	ck_assert_uint_eq(qlen(), 0);
-	wire_set_int(w->listener, 6, TCP_SYNCNT, 2);
-	half_open(4001);
-	wire_ms(w, 7100);
-	wire_out(w, "S. 0:0(0) ack 1");
-	wire_out(w, "S. 0:0(0) ack 1");
-	wire_out_none(w);
-	ck_assert_uint_eq(qlen(), 0);
-}
-END_TEST
-
-/* A queue full of old requests has less patience: twice tried is enough. */
-START_TEST(a_crowded_queue_gives_up_sooner)
-{
-	wire_listen(w, 16);
-	for (uint16_t i = 0; i < 12; i++)
-		half_open((uint16_t)(4000 + i));
-	wire_ms(w, 8000);
-	wire_out_forget(w);
-	ck_assert_uint_lt(qlen(), 12);
-}
-END_TEST
-
-START_TEST(a_repeated_syn_is_answered_again)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_ms(w, 600);
-	wire_in(w, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
-	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK,wscale 7>");
-	ck_assert_uint_eq(qlen(), 1);
-	/* and the timer begins anew */
-	wire_ms(w, 900);
-	wire_out_none(w);
-	wire_ms(w, 110);
-	wire_out(w, "S. 0:0(0) ack 1");
-}
-END_TEST
-
-START_TEST(repeated_syns_are_answered_at_a_limited_rate)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	for (int i = 0; i < 10; i++)
-		wire_in(w, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
-	wire_out(w, "S. 0:0(0) ack 1");
-	wire_out_none(w);
-	wire_counts(w, TcpExtTCPACKSkippedSynRecv, 9);
-}
-END_TEST
-
-START_TEST(a_reset_ends_the_request)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_in(w, "R 1:1(0) win 0");
-	wire_out_none(w);
-	ck_assert_uint_eq(qlen(), 0);
-	wire_counts(w, TcpExtEmbryonicRsts, 1);
-	wire_counts(w, TcpAttemptFails, 1);
-}
-END_TEST
-
-START_TEST(a_reset_outside_the_window_does_not)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_in(w, "R 100001:100001(0) win 0");
-	wire_out_none(w);
-	ck_assert_uint_eq(qlen(), 1);
-	wire_counts(w, TcpExtEmbryonicRsts, 0);
-}
-END_TEST
-
-/* RFC 9293 3.10.7.4, fifth: an ACK of something else is reset; the request stays. */
-START_TEST(a_bad_ack_is_reset)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_in(w, ". 1:1(0) ack 5 win 512");
-	wire_out(w, "R 5:5(0)");
-	ck_assert_uint_eq(qlen(), 1);
-	wire_in(w, ". 1:1(0) ack 1 win 512");
-	wire_accept(w);
-}
-END_TEST
-
-START_TEST(a_new_syn_in_the_window_resets_the_request)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_in(w, "S 1000:1000(0) win 65535 <" SYN_OPTIONS ">");
-	wire_out(w, "R. %u:%u(0) ack 1001", 0u - w->at->iss, 0u - w->at->iss);
-	ck_assert_uint_eq(qlen(), 0);
-	wire_counts(w, TcpExtEmbryonicRsts, 1);
-}
-END_TEST
-
-START_TEST(what_lies_outside_the_window_is_acknowledged_at_a_limited_rate)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	for (int i = 0; i < 5; i++)
-		wire_in(w, ". 200001:200001(0) ack 1 win 512");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_out_none(w);
-	wire_counts(w, TcpExtTCPACKSkippedSynRecv, 4);
-	wire_ms(w, 501);
-	wire_in(w, ". 200001:200001(0) ack 1 win 512");
-	wire_out(w, ". 1:1(0) ack 1");
-	ck_assert_uint_eq(qlen(), 1);
-}
-END_TEST
-
-/* RFC 7323 5.3 */
-START_TEST(an_old_timestamp_does_not_complete_the_handshake)
-{
-	wire_listen(w, 5);
-	wire_in(w, "S 0:0(0) win 65535 <" WIRE_OPTIONS ">");
-	wire_out(w, "S. 0:0(0) ack 1 <ts * 1000>");
-	wire_in(w, ". 1:1(0) ack 1 win 512 <ts 900 %u>", w->at->last_tsval);
-	wire_out(w, ". 1:1(0) ack 1 <ts * 1000>");
-	wire_counts(w, TcpExtPAWSEstab, 1);
-	ck_assert_uint_eq(acceptable(), 0);
-	wire_in(w, ". 1:1(0) ack 1 win 512 <ts 1001 %u>", w->at->last_tsval);
-	wire_accept(w);
-	ck_assert_uint_eq(w->sk->ts_recent, 1001);
-}
-END_TEST
-
-START_TEST(a_segment_without_ack_is_dropped)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_in(w, "- 1:1(0) win 512");
-	wire_out_none(w);
-	ck_assert_uint_eq(qlen(), 1);
-	ck_assert_uint_eq(acceptable(), 0);
-}
-END_TEST
-
-START_TEST(icmp_unreachable_ends_the_request_it_quotes)
-{
-	wire_listen(w, 5);
-	half_open(4000);
-	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 7);
-	ck_assert_uint_eq(qlen(), 1);
-	wire_counts(w, TcpExtOutOfWindowIcmps, 1);
-	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, 0);
-	ck_assert_uint_eq(qlen(), 1);
-	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, 0);
-	ck_assert_uint_eq(qlen(), 0);
-}
-END_TEST
-
-START_TEST(a_neighbour_that_fails_ends_its_requests)
-{
-	struct ip_addr peer = ip_v4(PEER_V4), third = ip_v4(THIRD_V4);
-	wire_listen(w, 5);
-	half_open(4000);
-	tcp_neigh_failed(w->st, &third);
-	ck_assert_uint_eq(qlen(), 1);
-	tcp_neigh_failed(w->st, &peer);
-	ck_assert_uint_eq(qlen(), 0);
-}
-END_TEST
-
-START_TEST(a_gateway_that_fails_ends_connects_that_go_by_it)
-{
-	struct route r = {.dst = 0xc0000200, .prefix_len = 24, .gateway = PEER_V4};
-	struct sock_addr far = {.addr = ip_v4(0xc0000201), .port = 80};
-	struct sock_addr near = {.addr = ip_v4(THIRD_V4), .port = 80};
-	struct tcp_sock *behind = wire_socket(w), *beside = wire_socket(w);
-	struct ip_addr peer = ip_v4(PEER_V4);
-	ck_assert_int_eq(ip_route_add(w->st, &r), 0);
-	ck_assert_int_eq(tcp_connect(behind, &far), 0);
-	ck_assert_int_eq(tcp_connect(beside, &near), 0);
-	wire_flush(w);
-	tcp_neigh_failed(w->st, &peer);
-	ck_assert_int_eq(tcp_state(behind), TCP_CLOSE);
-	ck_assert_int_eq(tcp_error(behind), EHOSTUNREACH);
-	ck_assert_int_eq(tcp_state(beside), TCP_SYN_SENT);
-}
-END_TEST
 
 /* --- data before accept() -------------------------------------------------------------------- */
 
@@ -553,38 +293,6 @@ START_TEST(the_backlog_is_capped_by_somaxconn)
 	ck_assert_uint_eq(w->listener->lq->max_ack_backlog, 7);
 	ck_assert_int_eq(tcp_listen(w->listener, 3), 0);
 	ck_assert_uint_eq(w->listener->lq->max_ack_backlog, 3);
-}
-END_TEST
-
-/* --- a full SYN queue without cookies (with them: test_syncookies.c) ------------------------- */
-
-START_TEST(without_cookies_a_full_syn_queue_drops)
-{
-	stack_sysctls(w->st)->tcp_syncookies = 0;
-	wire_listen(w, 1);
-	half_open(4000);
-	half_open(4001);
-	wire_use(w, WIRE_PORT, 4002);
-	wire_in(w, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
-	wire_out_none(w);
-	wire_counts(w, TcpExtTCPReqQFullDrop, 1);
-	wire_counts(w, TcpExtListenDrops, 1);
-	wire_counts(w, TcpExtListenOverflows, 0);
-	ck_assert_uint_eq(host_drops(w->h, DROP_TCP_REQ_QUEUE_FULL), 1);
-}
-END_TEST
-
-START_TEST(without_cookies_the_last_quarter_is_kept_back)
-{
-	stack_sysctls(w->st)->tcp_syncookies = 0;
-	stack_sysctls(w->st)->tcp_max_syn_backlog = 8;
-	wire_listen(w, 100);
-	for (uint16_t i = 0; i < 7; i++)
-		half_open((uint16_t)(4000 + i));
-	wire_use(w, WIRE_PORT, 4010);
-	wire_in(w, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
-	wire_out_none(w);
-	wire_counts(w, TcpExtListenDrops, 1);
 }
 END_TEST
 
@@ -874,54 +582,30 @@ START_TEST(the_established_hash_grows)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *const *tests, size_t n)
-{
-	TCase *tc = tcase_create(name);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	for (size_t i = 0; i < n; i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-}
-
-#define ADD(s, name, ...)                                                                          \
-	do {                                                                                       \
-		const TTest *const tests[] = {__VA_ARGS__};                                        \
-		add(s, name, tests, sizeof(tests) / sizeof(tests[0]));                             \
-	} while (0)
-
 Suite *listen_suite(void)
 {
 	Suite *s = suite_create("listen");
-	ADD(s, "SYN queue", a_syn_makes_a_request_sock_and_nothing_else,
-	    the_syn_ack_agrees_to_what_both_have, the_syn_ack_offers_nothing_that_is_off,
-	    the_syn_ack_is_sent_again_with_back_off_and_then_dropped,
-	    tcp_syncnt_and_the_sysctl_limit_the_retries, a_crowded_queue_gives_up_sooner,
-	    a_repeated_syn_is_answered_again, repeated_syns_are_answered_at_a_limited_rate,
-	    a_reset_ends_the_request, a_reset_outside_the_window_does_not, a_bad_ack_is_reset,
-	    a_new_syn_in_the_window_resets_the_request,
-	    what_lies_outside_the_window_is_acknowledged_at_a_limited_rate,
-	    an_old_timestamp_does_not_complete_the_handshake, a_segment_without_ack_is_dropped,
-	    icmp_unreachable_ends_the_request_it_quotes, a_neighbour_that_fails_ends_its_requests,
-	    a_gateway_that_fails_ends_connects_that_go_by_it,
-	    without_cookies_a_full_syn_queue_drops, without_cookies_the_last_quarter_is_kept_back);
-	ADD(s, "before accept", data_with_the_last_ack_is_kept, data_and_fin_before_accept_are_kept,
-	    a_connection_reset_before_accept_is_still_accepted,
-	    connections_are_accepted_in_the_order_of_their_completion, the_listener_is_told,
-	    defer_accept_waits_for_data, defer_accept_takes_a_bare_ack_in_the_end);
-	ADD(s, "accept queue", the_accept_queue_holds_one_more_than_the_backlog,
-	    a_backlog_of_zero_holds_one, a_full_accept_queue_drops_the_ack_and_keeps_the_request,
-	    data_finds_the_kept_request_too, abort_on_overflow_resets,
-	    what_the_program_has_not_taken_counts_against_the_backlog,
-	    listen_again_changes_the_backlog, the_backlog_is_capped_by_somaxconn);
-	ADD(s, "listener", a_listener_ignores_resets, a_listener_resets_acks,
-	    a_listener_drops_what_is_no_syn, a_closed_port_resets,
-	    closing_a_listener_resets_what_was_not_accepted,
-	    accepted_connections_outlive_their_listener,
-	    disconnecting_a_listener_ends_its_queues_and_keeps_its_port,
-	    listen_on_a_connection_is_refused, listen_binds_by_itself,
-	    the_listener_bound_to_the_address_goes_before_any,
-	    a_listener_on_loopback_is_not_found_from_outside, reuseport_listeners_share_by_hash,
-	    options_are_inherited, the_syn_ack_carries_the_listeners_tos_ttl_and_mss,
-	    the_rows_of_ss, the_established_hash_grows);
+	SUITE_CASE(s, "before accept", setup, teardown, data_with_the_last_ack_is_kept,
+		   data_and_fin_before_accept_are_kept,
+		   a_connection_reset_before_accept_is_still_accepted,
+		   connections_are_accepted_in_the_order_of_their_completion, the_listener_is_told,
+		   defer_accept_waits_for_data, defer_accept_takes_a_bare_ack_in_the_end);
+	SUITE_CASE(s, "accept queue", setup, teardown,
+		   the_accept_queue_holds_one_more_than_the_backlog, a_backlog_of_zero_holds_one,
+		   a_full_accept_queue_drops_the_ack_and_keeps_the_request,
+		   data_finds_the_kept_request_too, abort_on_overflow_resets,
+		   what_the_program_has_not_taken_counts_against_the_backlog,
+		   listen_again_changes_the_backlog, the_backlog_is_capped_by_somaxconn);
+	SUITE_CASE(s, "listener", setup, teardown, a_listener_ignores_resets,
+		   a_listener_resets_acks, a_listener_drops_what_is_no_syn, a_closed_port_resets,
+		   closing_a_listener_resets_what_was_not_accepted,
+		   accepted_connections_outlive_their_listener,
+		   disconnecting_a_listener_ends_its_queues_and_keeps_its_port,
+		   listen_on_a_connection_is_refused, listen_binds_by_itself,
+		   the_listener_bound_to_the_address_goes_before_any,
+		   a_listener_on_loopback_is_not_found_from_outside,
+		   reuseport_listeners_share_by_hash, options_are_inherited,
+		   the_syn_ack_carries_the_listeners_tos_ttl_and_mss, the_rows_of_ss,
+		   the_established_hash_grows);
 	return s;
 }

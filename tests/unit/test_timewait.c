@@ -456,39 +456,28 @@ START_TEST(connect_does_not_when_tcp_tw_reuse_is_off)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *const *tests, size_t n)
-{
-	TCase *tc = tcase_create(name);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	for (size_t i = 0; i < n; i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-}
-
-#define ADD(s, name, ...)                                                                          \
-	do {                                                                                       \
-		const TTest *const tests[] = {__VA_ARGS__};                                        \
-		add(s, name, tests, sizeof(tests) / sizeof(tests[0]));                             \
-	} while (0)
-
 Suite *timewait_suite(void)
 {
 	Suite *s = suite_create("timewait");
-	ADD(s, "life", the_connection_is_gone_and_a_timewait_sock_stands_in_its_place,
-	    it_lasts_a_minute, its_length_can_be_changed, simultaneous_close_ends_there_too,
-	    who_closes_last_has_none, their_number_is_bounded, ss_shows_the_substate);
-	ADD(s, "answers", a_repeated_fin_is_acknowledged_and_the_time_begins_anew,
+	SUITE_CASE(s, "life", setup, teardown,
+		   the_connection_is_gone_and_a_timewait_sock_stands_in_its_place,
+		   it_lasts_a_minute, its_length_can_be_changed, simultaneous_close_ends_there_too,
+		   who_closes_last_has_none, their_number_is_bounded, ss_shows_the_substate);
+	SUITE_CASE(
+	    s, "answers", setup, teardown, a_repeated_fin_is_acknowledged_and_the_time_begins_anew,
 	    bare_old_segments_are_answered_at_a_limited_rate, an_expected_bare_ack_is_not_answered,
 	    a_reset_ends_it, a_reset_does_not_end_it_with_rfc1337, a_reset_elsewhere_does_nothing,
 	    the_answer_has_timestamps, paws_holds_here_too);
-	ADD(s, "FIN_WAIT_2", an_orphans_fin_wait_2_is_light, fin_wait_2_ends_after_tcp_fin_timeout,
-	    data_after_close_is_reset, fin_wait_2_takes_resets_and_ignores_acks,
-	    fin_wait_2_answers_what_lies_outside_its_window, fin_wait_2_resets_a_new_syn);
-	ADD(s, "reuse", a_syn_beyond_the_old_sequence_numbers_is_a_new_connection,
-	    a_syn_within_them_is_not, a_syn_within_them_does_not_prolong_it,
-	    a_newer_timestamp_makes_a_new_connection_of_any_syn, an_equal_timestamp_does_not,
-	    without_a_listener_it_stays, one_connection_per_request_goes_on_for_ever,
-	    connect_takes_over_a_timewait_after_a_second, connect_does_not_without_timestamps,
-	    connect_does_not_when_tcp_tw_reuse_is_off);
+	SUITE_CASE(s, "FIN_WAIT_2", setup, teardown, an_orphans_fin_wait_2_is_light,
+		   fin_wait_2_ends_after_tcp_fin_timeout, data_after_close_is_reset,
+		   fin_wait_2_takes_resets_and_ignores_acks,
+		   fin_wait_2_answers_what_lies_outside_its_window, fin_wait_2_resets_a_new_syn);
+	SUITE_CASE(s, "reuse", setup, teardown,
+		   a_syn_beyond_the_old_sequence_numbers_is_a_new_connection,
+		   a_syn_within_them_is_not, a_syn_within_them_does_not_prolong_it,
+		   a_newer_timestamp_makes_a_new_connection_of_any_syn, an_equal_timestamp_does_not,
+		   without_a_listener_it_stays, one_connection_per_request_goes_on_for_ever,
+		   connect_takes_over_a_timewait_after_a_second,
+		   connect_does_not_without_timestamps, connect_does_not_when_tcp_tw_reuse_is_off);
 	return s;
 }

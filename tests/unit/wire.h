@@ -132,6 +132,8 @@ void wire_connect(struct wire *w);
 
 #define WIRE_OPTIONS "mss 1460,sackOK,ts 1000 0,wscale 7"
 
+/* What byte of a stream is at that relative sequence number. */
+uint8_t wire_pattern(uint32_t relative_seq);
 uint64_t wire_counter(const struct wire *w, enum snmp c);
 #define wire_counts(w, c, value) ck_assert_uint_eq(wire_counter(w, c), value)
 /* A field of TCP_INFO, without its tcpi_. */
