@@ -91,6 +91,7 @@ int cmd_capture(const struct ctl *ctl, int argc, char **argv);
 int cmd_help(const struct ctl *ctl, int argc, char **argv);
 int cmd_limits(const struct ctl *ctl, int argc, char **argv);
 int cmd_link(const struct ctl *ctl, int argc, char **argv);
+int cmd_metrics(const struct ctl *ctl, int argc, char **argv);
 int cmd_neigh(const struct ctl *ctl, int argc, char **argv);
 int cmd_nstat(const struct ctl *ctl, int argc, char **argv);
 int cmd_ps(const struct ctl *ctl, int argc, char **argv);

@@ -18,6 +18,8 @@ const struct ctl_command ctl_commands[] = {
     {"nstat", "nstat [-az] [PATTERN...]", "counters, and what was dropped and why", cmd_nstat},
     {"neigh", "neigh [show | add ADDRESS lladdr MAC | del ADDRESS | flush]",
      "the neighbour (ARP) table", cmd_neigh},
+    {"tcp_metrics", "tcp_metrics [show | flush [all | ADDRESS]]",
+     "what is remembered of other hosts: Fast Open's cookies", cmd_metrics},
     {"route", "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]", "routes",
      cmd_route},
     {"addr", "addr", "the stack's addresses", cmd_addr},

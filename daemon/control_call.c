@@ -36,6 +36,8 @@ const struct control_command control_commands[] = {
     {"status", "status", "xtcpd itself, and how many sockets there are of each kind",
      control_status},
     {"sysctl", "sysctl [NAME | NAME=VALUE]...", "what can be tuned", control_sysctl},
+    {"tcp_metrics", "tcp_metrics [show | flush [ADDRESS]]",
+     "what is remembered of other hosts: Fast Open's cookies", control_metrics},
     {"trace", "trace [ADDRESS][:PORT]",
      "what happens to connections, a line an event, until the client closes", control_trace},
     {NULL, NULL, NULL, NULL},

@@ -130,6 +130,7 @@ json_t *control_help(struct control_call *call);
 json_t *control_limits(struct control_call *call);
 json_t *control_link(struct control_call *call);
 json_t *control_neigh(struct control_call *call);
+json_t *control_metrics(struct control_call *call);
 json_t *control_nstat(struct control_call *call);
 json_t *control_ps(struct control_call *call);
 json_t *control_route(struct control_call *call);

@@ -11,6 +11,7 @@
 struct fastopen_entry {
 	struct list hash_node, lru_node;
 	struct ip_addr laddr, raddr;
+	uint64_t learnt_us;
 	struct fastopen_known known;
 };
 
@@ -81,6 +82,7 @@ void fastopen_cache_set(struct stack *st, const struct sock_common *c, uint16_t 
 	if (!e)
 		return;
 	touch(st, e);
+	e->learnt_us = st->now_us;
 	e->known.mss = mss;
 	if (!cookie) {
 		if (e->known.cookie_len == 0 && try_exp > e->known.try_exp)
@@ -90,6 +92,38 @@ void fastopen_cache_set(struct stack *st, const struct sock_common *c, uint16_t 
 	e->known.exp = opt->tfo_exp;
 	e->known.cookie_len = opt->tfo_len;
 	memcpy(e->known.cookie, opt->tfo, opt->tfo_len);
+}
+
+void tcp_metrics_for_each(const struct stack *st,
+			  bool (*fn)(void *arg, const struct tcp_metrics *m), void *arg)
+{
+	list_for_each (node, &st->tcp.fastopen.lru) {
+		const struct fastopen_entry *e =
+		    container_of(node, struct fastopen_entry, lru_node);
+		struct tcp_metrics m = {.laddr = e->laddr.v4,
+					.raddr = e->raddr.v4,
+					.learnt_us = e->learnt_us,
+					.fastopen_mss = e->known.mss,
+					.cookie_len = e->known.cookie_len};
+		memcpy(m.cookie, e->known.cookie, m.cookie_len);
+		if (!fn(arg, &m))
+			return;
+	}
+}
+
+unsigned tcp_metrics_flush(struct stack *st, const uint32_t *raddr)
+{
+	struct list *lru = &st->tcp.fastopen.lru;
+	unsigned gone = 0;
+	for (struct list *node = lru->next, *next; node != lru; node = next) {
+		struct fastopen_entry *e = container_of(node, struct fastopen_entry, lru_node);
+		next = node->next;
+		if (raddr && e->raddr.v4 != *raddr)
+			continue;
+		entry_free(st, e);
+		gone++;
+	}
+	return gone;
 }
 
 void fastopen_layer_init(struct stack *st)

@@ -84,6 +84,20 @@ bool tcp_connect_deferred(const struct tcp_sock *sk);
 void tcp_connect_go(struct tcp_sock *sk);
 int tcp_deferred_room(struct tcp_sock *sk);
 void tcp_connect_expect_data(struct tcp_sock *sk);
+/* What is kept of other hosts between connections (as ip-tcp_metrics(8)): Fast Open's. */
+#define TCP_METRICS_COOKIE_MAX 16
+struct tcp_metrics {
+	uint32_t laddr, raddr;
+	uint64_t learnt_us;    /* absolute */
+	uint16_t fastopen_mss; /* of the last SYN-ACK */
+	uint8_t cookie_len;    /* 0: none */
+	uint8_t cookie[TCP_METRICS_COOKIE_MAX];
+};
+/* Calls fn for each, the last used one last, until it returns false. */
+void tcp_metrics_for_each(const struct stack *st,
+			  bool (*fn)(void *arg, const struct tcp_metrics *m), void *arg);
+/* Forgets what is known of raddr, or all of it (NULL). How many there were. */
+unsigned tcp_metrics_flush(struct stack *st, const uint32_t *raddr);
 /* connect(AF_UNSPEC), and shutdown() of a listener: back to CLOSE; a connection is reset, a
  * listener's children too; the local port stays only if it was bound explicitly. */
 void tcp_disconnect(struct tcp_sock *sk);

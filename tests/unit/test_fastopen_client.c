@@ -131,6 +131,31 @@ START_TEST(the_cookie_of_one_address_is_not_sent_to_another)
 }
 END_TEST
 
+static bool look(void *arg, const struct tcp_metrics *m)
+{
+	struct tcp_metrics *found = arg;
+	*found = *m;
+	return true;
+}
+
+START_TEST(cookies_can_be_looked_at_and_forgotten)
+{
+	struct tcp_metrics m = {0};
+	uint32_t other = PEER_V4 + 1, v4 = PEER_V4;
+	learn_cookie();
+	tcp_metrics_for_each(w->st, look, &m);
+	ck_assert_uint_eq(m.raddr, PEER_V4);
+	ck_assert_uint_eq(m.laddr, HOST_V4);
+	ck_assert_uint_eq(m.fastopen_mss, 1460);
+	ck_assert_uint_eq(m.cookie_len, 8);
+	ck_assert_uint_eq(m.cookie[1], 0x23);
+	ck_assert_uint_eq(tcp_metrics_flush(w->st, &other), 0);
+	ck_assert_int_eq(tcp_fastopen_room(new_socket(), &peer), ROOM);
+	ck_assert_uint_eq(tcp_metrics_flush(w->st, _i ? &v4 : NULL), 1);
+	ck_assert_int_eq(tcp_fastopen_room(new_socket(), &peer), 0);
+}
+END_TEST
+
 START_TEST(cookies_are_bounded_and_the_oldest_gives_way)
 {
 	struct tcp_options opt = {.has_tfo = true, .tfo_len = 8};
@@ -607,6 +632,7 @@ Suite *fastopen_client_suite(void)
 	tcase_add_test(tc, the_mss_is_known_without_a_cookie);
 	tcase_add_test(tc, tcp_maxseg_limits_what_the_syn_takes_along);
 	tcase_add_test(tc, the_experimental_option_is_tried_once);
+	tcase_add_loop_test(tc, cookies_can_be_looked_at_and_forgotten, 0, 2);
 	tcase_add_loop_test(tc, no_cookie_is_needed, 0, 2);
 	tcase_add_loop_test(tc, the_rest_of_a_write_takes_the_ack_along, 0, 2);
 	suite_add_tcase(s, tc);
