@@ -197,6 +197,18 @@ struct rpc_name {
 };
 #define RPC_NAME_MARK "xtcp/A1"
 
+/*
+ * TCP_NOTSENT_LOWAT: what waits in F has not been sent either. F is writable while no more than half
+ * of the mark waits there, and xtcpd takes no more than the other half; so a program that is told to
+ * write has no more than the mark unsent. To be given to F's SO_SNDBUF, which
+ * the kernel doubles, and of which AF_UNIX lets a quarter be in use.
+ */
+#define RPC_F_SNDBUF_MAX 106496 /* the kernel's own default */
+static inline int rpc_notsent_sndbuf(uint32_t mark)
+{
+	return mark == 0 || mark > RPC_F_SNDBUF_MAX ? RPC_F_SNDBUF_MAX : (int)mark;
+}
+
 _Static_assert(sizeof(struct rpc_request) == 56 + RPC_VALUE_MAX, "rpc_request");
 _Static_assert(sizeof(struct rpc_reply) == 40 + RPC_VALUE_MAX, "rpc_reply");
 _Static_assert(sizeof(struct rpc_interface) == 92, "rpc_interface");

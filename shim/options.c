@@ -16,8 +16,6 @@
 #include "shim/hint.h"
 #include "shim/shim.h"
 
-#define F_SNDBUF_MAX 106496 /* half of the kernel's own default: it doubles what is asked for */
-
 /* --- the kernel's own */
 
 static bool is_native(int level, int name)
@@ -92,16 +90,11 @@ static int set_at_xtcpd(int fd, struct rpc_request *req)
 	return xtcpd_ask(fd, req, &reply) ? 0 : -1;
 }
 
-/*
- * TCP_NOTSENT_LOWAT: what waits in F has not been sent either, so F holds no more of it than the
- * mark. AF_UNIX calls a socket writable while at most a quarter of its buffer is in use, and the
- * kernel doubles what SO_SNDBUF says.
- */
 static void limit_unsent(int fd, const void *val)
 {
 	uint32_t mark;
 	memcpy(&mark, val, sizeof(mark));
-	int buffer = mark == 0 || mark > F_SNDBUF_MAX / 2 ? F_SNDBUF_MAX : (int)(2 * mark);
+	int buffer = rpc_notsent_sndbuf(mark);
 	int saved = errno;
 	real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	errno = saved;

@@ -29,14 +29,19 @@ void copy_options(int from, int to)
 				    SO_OOBINLINE, SO_BROADCAST, SO_PRIORITY};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		copy_option(from, to, names[i]);
+	if (f_tells_inq(from))
+		f_set_inq(to, true);
+}
+
+/* TCP_NOTSENT_LOWAT's; an accepted socket has its own from xtcpd. */
+static void copy_buffer(int from, int to)
+{
 	int half;
 	socklen_t len = sizeof(half);
 	if (real.getsockopt(from, SOL_SOCKET, SO_SNDBUF, &half, &len) == 0) {
 		half /= 2; /* the kernel doubles it */
 		real.setsockopt(to, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 	}
-	if (f_tells_inq(from))
-		f_set_inq(to, true);
 }
 
 static void copy_owner(int from, int to)
@@ -76,6 +81,7 @@ bool f_renew(int fd, int pending)
 	if (fresh < 0 || f_make(fresh) < 0)
 		return false;
 	copy_options(fd, fresh);
+	copy_buffer(fd, fresh);
 	if (f_has_options(fd))
 		f_note_options(fresh);
 	copy_owner(fd, fresh);

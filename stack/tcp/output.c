@@ -214,6 +214,22 @@ static uint32_t window_left(const struct tcp_sock *sk)
 	return seq_gt(end, sk->snd_nxt) ? end - sk->snd_nxt : 0;
 }
 
+static uint32_t cwnd_left(const struct tcp_sock *sk, uint32_t mss)
+{
+	uint32_t in_flight = tcp_pipe_bytes(sk), syn = tcp_syn_in_flight(sk);
+	if (in_flight <= syn)
+		return max_u32(sk->cwnd_bytes, mss);
+	in_flight -= syn;
+	return sk->cwnd_bytes > in_flight ? sk->cwnd_bytes - in_flight : 0;
+}
+
+uint32_t tcp_sendable_bytes(const struct tcp_sock *sk)
+{
+	if (!tcp_state_sends(sk) || pacing_delay_us(sk) > 0)
+		return 0;
+	return min_u32(window_left(sk), cwnd_left(sk, tcp_current_mss(sk)));
+}
+
 bool tcp_resync_mss(struct tcp_sock *sk)
 {
 	struct ip_path path;
@@ -236,15 +252,6 @@ static bool nagle_holds(const struct tcp_sock *sk)
 		return true;
 	return !sk->nodelay && seq_gt(sk->snd_sml, sk->snd_una) &&
 	       seq_leq(sk->snd_sml, sk->snd_nxt);
-}
-
-static uint32_t cwnd_left(const struct tcp_sock *sk, uint32_t mss)
-{
-	uint32_t in_flight = tcp_pipe_bytes(sk), syn = tcp_syn_in_flight(sk);
-	if (in_flight <= syn)
-		return max_u32(sk->cwnd_bytes, mss);
-	in_flight -= syn;
-	return sk->cwnd_bytes > in_flight ? sk->cwnd_bytes - in_flight : 0;
 }
 
 /*

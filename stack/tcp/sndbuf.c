@@ -12,8 +12,9 @@
  *   - The limit counts bytes of payload against sndbuf_bytes. Unless the program has fixed it, it
  *     follows cwnd up to tcp_wmem[2] (as Linux's tcp_sndbuf_expand()). A program that found too
  *     little space hears TCP_EVENT_WRITABLE when a third of the buffer is free. With
- *     TCP_NOTSENT_LOWAT what has not been sent yet has a limit of its own, and the event comes when
- *     half of that is left.
+ *     TCP_NOTSENT_LOWAT a quarter of the mark, or a segment, may wait here unsent, and as much again
+ *     while the windows take it: the rest of the mark is for what waits in front of this buffer
+ *     (rpc/rpc.h).
  *   - tx_segs, the records of the retransmit queue, tile [snd_una, snd_nxt); they name sequence
  *     ranges, not memory, so splitting one copies nothing.
  */
@@ -54,16 +55,24 @@ static bool may_write(const struct tcp_sock *sk)
 	       !sk->fin_queued;
 }
 
-static uint32_t notsent_lowat(const struct tcp_sock *sk)
+uint32_t tcp_notsent_mark(const struct tcp_sock *sk)
 {
 	return sk->notsent_lowat ? sk->notsent_lowat : sk->stack->sysctl.tcp_notsent_lowat;
 }
 
-/* What TCP_NOTSENT_LOWAT leaves: up to the mark, and a segment at least. */
+static uint32_t notsent_share(const struct tcp_sock *sk)
+{
+	return max_u32(tcp_notsent_mark(sk) / 4, sk->mss_cache);
+}
+
+/* What TCP_NOTSENT_LOWAT leaves; less than a segment is not worth a read. */
 static uint32_t notsent_room(const struct tcp_sock *sk)
 {
-	uint32_t unsent = tcp_unsent_bytes(sk), mark = notsent_lowat(sk);
-	return unsent >= mark ? 0 : max_u32(mark - unsent, sk->mss_cache);
+	if (tcp_notsent_mark(sk) == UINT32_MAX)
+		return UINT32_MAX;
+	uint32_t unsent = tcp_unsent_bytes(sk), share = notsent_share(sk);
+	uint32_t may_wait = share + min_u32(tcp_sendable_bytes(sk), share);
+	return may_wait < unsent + sk->mss_cache ? 0 : may_wait - unsent;
 }
 
 /* Free space; too little of it to be worth a write counts as none (a third must be free first). */
@@ -247,7 +256,8 @@ void sndbuf_check_space(struct tcp_sock *sk)
 		return;
 	if ((uint64_t)sk->sndq_bytes * 3 > (uint64_t)sk->sndbuf_bytes * 2)
 		return;
-	if (2 * (uint64_t)tcp_unsent_bytes(sk) >= notsent_lowat(sk) || write_marks_full(sk))
+	uint32_t room = notsent_room(sk);
+	if (room == 0 || room < notsent_share(sk) / 2 || write_marks_full(sk))
 		return;
 	sk->write_blocked = false;
 	chrono_stop(sk, CHRONO_SNDBUF_LIMITED);

@@ -61,6 +61,7 @@ void *tcp_user(const struct tcp_sock *sk);
  * Address ANY and port 0 are allowed. -EINVAL (bound already, or not CLOSE), -EADDRNOTAVAIL,
  * -EADDRINUSE, -EAFNOSUPPORT. The right to a port below 1024 is for the caller to check.
  */
+uint32_t tcp_notsent_mark(const struct tcp_sock *sk); /* TCP_NOTSENT_LOWAT; UINT32_MAX: none */
 bool tcp_bindable_v4(const struct tcp_sock *sk, uint32_t v4); /* with its IP_FREEBIND */
 int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local);
 /* Binds an ephemeral port if unbound; again on a listener: changes the backlog. -EINVAL

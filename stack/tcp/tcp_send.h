@@ -106,6 +106,7 @@ void tx_seg_free(struct stack *st, struct tx_seg *seg);
 /* Cuts seg in two; the part from `at` on follows it and is returned. NULL: no memory, unchanged. */
 struct tx_seg *tx_seg_split(struct tcp_sock *sk, struct tx_seg *seg, uint32_t at);
 void sndbuf_expand(struct tcp_sock *sk);
+uint32_t tcp_sendable_bytes(const struct tcp_sock *sk); /* what the windows take now */
 void sndbuf_check_space(struct tcp_sock *sk);
 void sndbuf_check_unsent(struct tcp_sock *sk); /* some has been sent: TCP_NOTSENT_LOWAT */
 /* The program has been told to wait for space. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes: every way of sending and receiving them, and the ends of a connection. */
+#include <linux/sockios.h>
+
 #include "tests/parity/parity.h"
 
 #include <sys/sendfile.h>
@@ -338,6 +340,43 @@ static void nonblocking_full(void)
 	say_mask("mask", mask_of(p.fd, 0));
 }
 
+/* The peer reads nothing: how much does a program write that only writes when it is told to? */
+static void write_when_told(int fd, int mark)
+{
+	static const char some[1000];
+	int unsent = 0, bad = 0;
+	nonblocking(fd);
+	for (int i = 0; i < 2000 && wait_a_moment(fd, POLLOUT); i++) {
+		ioctl(fd, SIOCOUTQNSD, &unsent);
+		bad += unsent > mark;
+		while (write(fd, some, sizeof(some)) > 0)
+			;
+	}
+	say("told to write with more than the mark unsent", bad);
+	ioctl(fd, SIOCOUTQNSD, &unsent);
+	say("something waits", unsent > 0);
+	say("more than six times the mark", unsent > 6 * mark);
+}
+
+static void notsent_lowat(void)
+{
+	int mark = 16384, fd = connected_to_peer();
+	say("set", setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &mark, sizeof(mark)));
+	write_when_told(fd, mark);
+}
+
+static void notsent_lowat_inherited(void)
+{
+	int mark = 32768, is = 0, fd = listening(PORT);
+	socklen_t len = sizeof(is);
+	say("set", setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &mark, sizeof(mark)));
+	say("peer", peer_connect(PORT));
+	int got = accept(fd, NULL, NULL);
+	getsockopt(got, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &is, &len);
+	say("inherited", is);
+	write_when_told(got, mark);
+}
+
 static void oob_receive(void)
 {
 	char buf[16];
@@ -513,6 +552,8 @@ const struct story data_stories[] = {
     {"data-bulk-in", bulk_in},
     {"data-bulk-out", bulk_out},
     {"data-nonblocking-full", nonblocking_full},
+    {"data-notsent-lowat", notsent_lowat},
+    {"data-notsent-lowat-inherited", notsent_lowat_inherited},
     {"data-oob-receive", oob_receive},
     {"data-oob-splice", oob_splice},
     {"data-oob-none", oob_none},
