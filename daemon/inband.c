@@ -102,48 +102,58 @@ static bool set_peek_offset(int fd, int offset)
 	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) == 0;
 }
 
-/* Goes through E by peeks, each of which ends where descriptors are. What a peek has cut is put
- * together from the bytes kept of the one before. */
+/* One peek from where the last one ended, into `bytes` behind the end of that one: what a peek has
+ * cut is put together so. How many bytes; -1: no more. *option: they end in a record. */
+static ssize_t peek_on(int fd, uint8_t *bytes, size_t room, bool *option, struct rpc_inband *rec)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
+	struct iovec iov = {bytes + RECORD, room};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n <= 0)
+		return -1;
+	memcpy(rec, bytes + n, RECORD);
+	memmove(bytes, bytes + n, RECORD);
+	*option =
+	    msg.msg_controllen && inband_descriptors(&msg) == RPC_MARK_OPTION && inband_valid(rec);
+	return n;
+}
+
+/* Each peek ends where descriptors are; most often there are none, and the first is the last. */
 static void look_through(struct xsocket *xs, size_t limit)
 {
 	uint8_t bytes[RECORD + RPC_INBAND_AHEAD_BYTES];
+	struct rpc_inband rec;
 	size_t seen = 0;
 	unsigned found = 0;
+	bool option, set = false;
+	int fd = xs->source.fd;
 
 	memset(bytes, 0, RECORD);
 	while (seen < limit && xs->ahead < UINT16_MAX) {
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
-		struct iovec iov = {bytes + RECORD, sizeof(bytes) - RECORD};
-		struct msghdr msg = {.msg_iov = &iov,
-				     .msg_iovlen = 1,
-				     .msg_control = control,
-				     .msg_controllen = sizeof(control)};
-		struct rpc_inband rec;
-		ssize_t n =
-		    recvmsg(xs->source.fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n <= 0)
+		if (seen > 0 && !set && !(set = set_peek_offset(fd, (int)seen)))
+			return;
+		ssize_t n = peek_on(fd, bytes, sizeof(bytes) - RECORD, &option, &rec);
+		if (n < 0)
 			break;
 		seen += (size_t)n;
-		memcpy(&rec, bytes + n, RECORD);
-		memmove(bytes, bytes + n, RECORD);
-		if (inband_descriptors(&msg) != RPC_MARK_OPTION || seen < RECORD ||
-		    !inband_valid(&rec))
-			continue;
-		if (found++ == xs->ahead) {
+		if (option && found++ == xs->ahead) {
 			xs->ahead++;
 			carry_out(xs, &rec);
 		}
 	}
+	if (set)
+		set_peek_offset(fd, -1);
 }
 
 void inband_look_ahead(struct xsocket *xs, size_t limit)
 {
-	int unread = 0, fd = xs->source.fd;
+	int unread = 0;
 
-	if (ioctl(fd, SIOCINQ, &unread) < 0 || unread < (int)RECORD)
-		return;
-	if (!set_peek_offset(fd, 0))
-		return;
-	look_through(xs, limit < (size_t)unread ? limit : (size_t)unread);
-	set_peek_offset(fd, -1);
+	if (ioctl(xs->source.fd, SIOCINQ, &unread) == 0 && unread >= (int)RECORD)
+		look_through(xs, limit < (size_t)unread ? limit : (size_t)unread);
 }
