@@ -145,6 +145,14 @@ static void forget_taken(struct xsocket *listener)
 		accept_taken(container_of(q->untaken.next, struct xsocket, untaken_node));
 }
 
+bool accept_still_listens(void *ctx, void *listener_user)
+{
+	const struct xsocket *listener = listener_user;
+
+	(void)ctx;
+	return !listener->hungup && !fd_hungup(listener->source.fd);
+}
+
 unsigned accept_unread(void *ctx, void *listener_user)
 {
 	struct xsocket *listener = listener_user;
@@ -260,8 +268,8 @@ static struct xsocket *child_of_pair(struct xsocket *listener, struct tcp_sock *
 	*err = name_descriptor(s, *f_fd, record);
 	limit_unsent(*f_fd, sk);
 	if (!*err)
-		child =
-		    xsocket_create(listener->d, s->spare[0], socket_cookie(*f_fd), &cred, sk, err);
+		child = xsocket_create(listener->d, s->spare[0], own_socket_cookie(*f_fd), &cred,
+				       sk, err);
 	if (child)
 		child->state = XS_CONNECTED;
 	else

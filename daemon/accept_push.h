@@ -17,6 +17,7 @@ void accept_push(struct xsocket *listener);
 void accept_retry_starved(struct daemon *d);
 /* stack_ops.accept_unread */
 unsigned accept_unread(void *ctx, void *listener_user);
+bool accept_still_listens(void *ctx, void *listener_user); /* stack_ops.still_listens */
 bool accept_is_taken(void *ctx, void *user); /* stack_ops.accept_is_taken, of a child */
 /* The listener is gone, or no longer listens: nobody will take what is queued. */
 void accept_listener_died(struct xsocket *listener);

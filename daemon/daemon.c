@@ -85,6 +85,7 @@ static int choose_mac(struct mac_addr *mac)
 static int make_stack(struct daemon *d)
 {
 	static const struct stack_ops ops = {.transmit = link_transmit,
+					     .still_listens = accept_still_listens,
 					     .accept_unread = accept_unread,
 					     .accept_is_taken = accept_is_taken};
 	struct stack_config config = {

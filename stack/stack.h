@@ -65,6 +65,11 @@ struct stack_ops {
 	/* ... and whether one of them, by its user, is known to be in the program's hands. May be
 	 * NULL: it is. */
 	bool (*accept_is_taken)(void *ctx, void *user);
+	/*
+	 * Asked for each SYN: does the listener's program still have it? It may have closed it
+	 * since the caller last looked. May be NULL: it has.
+	 */
+	bool (*still_listens)(void *ctx, void *listener_user);
 	/* Told of drops and of what happens to connections: stack/trace.h. NULL: nobody watches. */
 	void (*trace)(void *ctx, const struct stack_trace *t);
 };

@@ -65,12 +65,21 @@ static void to_connection(struct tcp_sock *sk, struct tcp_segment *seg)
 		tcp_rcv(sk, seg);
 }
 
+/* Of a SO_REUSEPORT group another one may listen on. */
+static bool still_listens(const struct tcp_sock *listener, const struct tcp_segment *seg)
+{
+	const struct stack *st = listener->stack;
+	if (!(seg->flags & TCP_SYN) || listener->reuseport || !st->ops.still_listens)
+		return true;
+	return st->ops.still_listens(st->ctx, listener->user);
+}
+
 static void dispatch(struct stack *st, struct tcp_segment *seg)
 {
 	struct sock_common *c =
 	    ehash_lookup(st, &seg->ip.dst, seg->dport, &seg->ip.src, seg->sport);
 	struct tcp_sock *listener = c ? NULL : listener_lookup(st, seg);
-	if (listener)
+	if (listener && still_listens(listener, seg))
 		to_listener(listener, seg);
 	else if (!c)
 		to_nobody(st, seg);

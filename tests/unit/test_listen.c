@@ -274,6 +274,31 @@ START_TEST(what_the_program_has_not_taken_counts_against_the_backlog)
 }
 END_TEST
 
+static bool say_gone(void *ctx, void *listener_user)
+{
+	(void)ctx;
+	(void)listener_user;
+	asked++;
+	return false;
+}
+
+/* Its program has closed it, which the caller of the stack has not come to yet. */
+START_TEST(a_syn_finds_no_listener_that_has_just_been_closed)
+{
+	wire_listen(w, 4);
+	open_from(4000);
+	w->st->ops.still_listens = say_gone;
+	asked = 0;
+	wire_use(w, WIRE_PORT, 4001);
+	wire_in(w, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
+	wire_out(w, "R. 0:0(0) ack 1 win 0");
+	ck_assert_uint_eq(asked, 1);
+	wire_use(w, WIRE_PORT, 4000);
+	wire_in(w, ". 1:1(0) ack 1 win 65535");
+	ck_assert_uint_eq(asked, 1);
+}
+END_TEST
+
 START_TEST(listen_again_changes_the_backlog)
 {
 	wire_listen(w, 0);
@@ -595,6 +620,7 @@ Suite *listen_suite(void)
 		   a_full_accept_queue_drops_the_ack_and_keeps_the_request,
 		   data_finds_the_kept_request_too, abort_on_overflow_resets,
 		   what_the_program_has_not_taken_counts_against_the_backlog,
+		   a_syn_finds_no_listener_that_has_just_been_closed,
 		   listen_again_changes_the_backlog, the_backlog_is_capped_by_somaxconn);
 	SUITE_CASE(s, "listener", setup, teardown, a_listener_ignores_resets,
 		   a_listener_resets_acks, a_listener_drops_what_is_no_syn, a_closed_port_resets,
