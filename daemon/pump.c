@@ -10,8 +10,9 @@
  *     E full: the bytes stay in the receive queue, whose window closes; EPOLLOUT resumes.
  *   - E is watched edge-triggered. A read that gives less than was asked for has emptied it, and
  *     what comes later is a new edge; unless the read stopped at an urgent byte or at descriptors
- *     somebody sent along, or E has said that its end is near. Then the next try is in the next
- *     round, after the segments have left.
+ *     somebody sent along: then the next try is in the next round, after the segments have left. If
+ *     E has said that its end is near, it is read again at once, so that the FIN rides on the last
+ *     bytes; should the end be one that calls for a RST, those bytes leave first.
  *   - Every call does a bounded amount; what is left keeps its work bit.
  */
 #include "daemon/pump.h"
@@ -165,8 +166,19 @@ static size_t room_of(struct xsocket *xs, size_t want, int spans, struct msghdr 
 	return bytes;
 }
 
+/* ECONNRESET: F was closed with bytes unread. What was just read leaves before the RST does. */
+static void torn(struct xsocket *xs, bool just_read)
+{
+	xs->torn = just_read;
+	if (just_read)
+		xsocket_want(xs, WORK_COLLECT);
+	else
+		collected(xs, true);
+}
+
 /* One recvmsg(), and what came beside the bytes. False: there were none. */
-static bool read_stream(struct xsocket *xs, struct msghdr *msg, size_t asked, size_t *bytes)
+static bool read_stream(struct xsocket *xs, struct msghdr *msg, size_t asked, bool just_read,
+			size_t *bytes)
 {
 	struct rpc_inband rec;
 	ssize_t got = recvmsg(xs->source.fd, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -175,7 +187,7 @@ static bool read_stream(struct xsocket *xs, struct msghdr *msg, size_t asked, si
 		int err = errno;
 		tcp_send_commit(xs->sk, 0);
 		if (err != EAGAIN && err != EINTR)
-			collected(xs, true); /* ECONNRESET: F was closed with bytes unread */
+			torn(xs, just_read);
 		return false;
 	}
 	*bytes = (size_t)got;
@@ -210,7 +222,7 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 		send_buffer_full(xs);
 		return false;
 	}
-	if (!read_stream(xs, &msg, asked, &got))
+	if (!read_stream(xs, &msg, asked, *budget < COLLECT_BYTES, &got))
 		return false;
 	bool marked = msg.msg_controllen != 0; /* where the read ended, whatever follows */
 	if (urgent) {
@@ -225,9 +237,10 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	xs->bulk = got == asked;
 	xs->wide =
 	    msg.msg_iovlen > COLLECT_SMALL_SPANS ? got > iov[0].iov_len + iov[1].iov_len : xs->bulk;
-	if (xs->bulk && !marked && *budget > 0)
+	bool stopped = urgent || xs->urgent || marked || msg.msg_flags & MSG_CTRUNC;
+	if (*budget > 0 && !marked && (xs->bulk || (xs->ending && !stopped)))
 		return true;
-	if (xs->bulk || xs->ending || urgent || xs->urgent || marked || msg.msg_flags & MSG_CTRUNC)
+	if (xs->bulk || xs->ending || stopped)
 		xsocket_want(xs, WORK_COLLECT);
 	return false;
 }
@@ -236,6 +249,10 @@ void pump_collect(struct xsocket *xs)
 {
 	size_t budget = COLLECT_BYTES;
 
+	if (xs->torn) {
+		torn(xs, false);
+		return;
+	}
 	if (xs->syn_left && !collect_head(xs) && !xs->hungup)
 		return;
 	if (xs->pad_left)
@@ -314,6 +331,8 @@ static bool deliver_once(struct xsocket *xs, size_t *budget)
 		return false;
 	}
 	*budget -= len < *budget ? len : *budget;
+	if (tcp_inq_bytes(xs->sk) == 0)
+		return false;
 	if (*budget == 0)
 		xsocket_want(xs, WORK_DELIVER);
 	return *budget > 0;

@@ -84,11 +84,16 @@ static int socket_option(int fd, int name)
 
 uint64_t socket_cookie(int fd)
 {
+	if (socket_option(fd, SO_DOMAIN) != AF_UNIX || socket_option(fd, SO_TYPE) != SOCK_STREAM)
+		return 0;
+	return own_socket_cookie(fd);
+}
+
+uint64_t own_socket_cookie(int fd)
+{
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 
-	if (socket_option(fd, SO_DOMAIN) != AF_UNIX || socket_option(fd, SO_TYPE) != SOCK_STREAM)
-		return 0;
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
 }
 

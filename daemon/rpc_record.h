@@ -21,7 +21,8 @@ void rpc_receive(int from, struct rpc_request *req, struct rpc_received *got);
 void rpc_received_close(struct rpc_received *got);
 /* Size, magic, version, type and everything else that can be told from the record alone. */
 bool rpc_request_valid(const struct rpc_request *req, ssize_t len);
-uint64_t socket_cookie(int fd); /* 0 if it is no AF_UNIX stream socket */
+uint64_t socket_cookie(int fd);	    /* 0 if it is no AF_UNIX stream socket */
+uint64_t own_socket_cookie(int fd); /* of one that was made here */
 /* The peer of E is the socket F itself: their one abstract name says so. */
 bool rpc_same_socket(int e_fd, int f_fd);
 

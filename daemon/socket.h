@@ -72,6 +72,7 @@ struct xsocket {
 	bool bulk : 1;	     /* the last read filled what it was given */
 	bool wide : 1;	     /* ... or more than a block: the next one may, too */
 	bool ending : 1;     /* E says that its end is near: behind what is to be read */
+	bool torn : 1;	     /* ... and has come, by a close() that left bytes unread */
 	bool roomy : 1;	     /* E's send buffer is as large as it may be */
 	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
 	bool fast : 1;	     /* MSG_FASTOPEN: F is not writable while connecting */
