@@ -239,8 +239,10 @@ static void drain(size_t piece)
 		run_until(server, POLLIN);
 		ssize_t n = recv(server, got, piece, MSG_DONTWAIT);
 		ck_assert_int_gt((int)n, 0);
-		for (ssize_t i = 0; i < n; i++)
-			ck_assert_uint_eq(got[i], byte_at(at + (size_t)i));
+		size_t same = 0; /* one assertion for all: Check writes a file for each */
+		while (same < (size_t)n && got[same] == byte_at(at + same))
+			same++;
+		ck_assert_uint_eq(same, (size_t)n);
 		at += (size_t)n;
 	}
 	run();
@@ -254,7 +256,7 @@ static void begin(void)
 
 START_TEST(records_at_every_place_of_a_stream_are_found)
 {
-	static const size_t odd[] = {1, 31, 777, 1001, 4096};
+	static const size_t odd[] = {13, 131, 777, 1001, 4096};
 	begin();
 	fill_up(odd[_i], true);
 	ck_assert_uint_gt(sent_options, 10);
