@@ -241,7 +241,7 @@ int daemon_start(struct daemon *d)
 	if (watch_signals(d) < 0 || link_start(d) < 0)
 		return -1;
 	start_impairment(d);
-	loop_be_patient();
+	patience_start(&d->patience, d->loop.now_us);
 	d->started_us = d->loop.now_us;
 	announce(d);
 	return 0;
@@ -310,6 +310,7 @@ void daemon_turn(struct daemon *d)
 {
 	loop_wait(&d->loop, next_deadline(d));
 	daemon_count(d, XtcpdWakeups);
+	patience_turn(&d->patience, d->loop.now_us);
 	stack_advance(d->stack, d->loop.now_us);
 	timer_wheel_advance(&d->loop.wheel, d->loop.now_us, d);
 	loop_dispatch(&d->loop);

@@ -19,6 +19,7 @@
 #include "daemon/impairment.h"
 #include "daemon/link.h"
 #include "daemon/loop.h"
+#include "daemon/patience.h"
 #include "daemon/privilege.h"
 #include "daemon/processes.h"
 #include "daemon/rpc_server.h"
@@ -59,6 +60,7 @@ struct control; /* control.c's own */
 struct daemon {
 	struct config config;
 	struct loop loop;
+	struct patience patience;
 	struct stack *stack;
 	struct link link;
 	struct impairment impairment; /* a bad network between link and stack, when it is on */

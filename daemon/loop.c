@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
-
 #define WAIT_LONG_NS 1000000
 
 static uint64_t clock_ns(void)
@@ -42,15 +40,6 @@ void loop_destroy(struct loop *loop)
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
 	loop->epoll_fd = -1;
-}
-
-/* A policy that somebody chose for this process (chrt, CPUSchedulingPolicy=) stays. */
-void loop_be_patient(void)
-{
-	const struct sched_param none = {0};
-
-	if (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &none) < 0)
-		log_warning("cannot become SCHED_BATCH: %s", strerror(errno));
 }
 
 int loop_add(struct loop *loop, struct loop_source *src, int fd, uint32_t events, loop_fn *fn)

@@ -13,11 +13,6 @@
  * again and again for a while (spin_us), and lets whoever else wants the core have it in between. A
  * wait that was in vain counts as a long one: an idle daemon sleeps at once.
  *
- * Who wakes xtcpd is at work itself: it writes an answer and goes on to its next. Were xtcpd to take
- * the core from it at once, as a process that has slept may, each answer would cost a turn of the
- * loop and two changes of process. loop_be_patient() has the scheduler let it wait for the core, if
- * no other one is idle, so that a turn finds several answers and frames.
- *
  * Timers are those of stack/base/timer.h on the loop's own wheel:
  *         timer_init(&t, fn); timer_set(&loop->wheel, &t, loop->now_us + 5000000);
  * fn is called with the `struct daemon *` as its ctx.
@@ -53,7 +48,6 @@ struct loop {
 
 int loop_init(struct loop *loop); /* 0 or -errno */
 void loop_destroy(struct loop *loop);
-void loop_be_patient(void);
 
 /* Registers fd under src. events: EPOLLIN ... EPOLLET. 0 or -errno. */
 int loop_add(struct loop *loop, struct loop_source *src, int fd, uint32_t events, loop_fn *fn);

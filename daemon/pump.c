@@ -431,6 +431,7 @@ bool pump_work(struct daemon *d)
 
 		list_del(&xs->work_node);
 		xs->work = 0;
+		patience_saw(&d->patience, xs);
 		if (work & WORK_ACCEPT)
 			accept_push(xs);
 		if (xs->sk && (work & WORK_DELIVER))

@@ -72,7 +72,7 @@ def web(place, seconds, connections=32, keep=True):
         place.stop()
     figures = {"requests_s": float(re.search(r"Requests/sec:\s+([0-9.]+)", out)[1])}
     for p in ("50", "99"):
-        figures[f"p{p}_us"] = microseconds(re.search(rf"{p}%\s+(\S+)", out)[1])
+        figures[f"p{p}_us"] = microseconds(re.search(rf"^ +{p}% +(\S+)$", out, re.M)[1])
     if place.xtcpd:
         total = int(re.search(r"(\d+) requests in", out)[1])
         figures["xtcpd_cpu_us_per_request"] = (cpu_seconds(place.xtcpd) - before) * 1e6 / total
@@ -85,7 +85,7 @@ def redis(place, seconds, command="get", pipeline=1):
                      "--dir", work)
         place.wait_port(6379)
         out = place.client("redis-benchmark", "-h", place.address, "-c", "50", "-P", str(pipeline),
-                           "-n", str(seconds * 25000 * pipeline), "-t", command, "--csv")
+                           "-n", str(seconds * 60000 * pipeline), "-t", command, "--csv")
         place.stop()
     return {"requests_s": float(re.search(rf'"{command.upper()}","([0-9.]+)"', out)[1])}
 

@@ -15,6 +15,7 @@
 #include "daemon/credentials.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/patience.h"
 #include "daemon/rpc_record.h"
 #include "daemon/tombstone.h"
 #include "daemon/unix_listen.h"
@@ -288,21 +289,40 @@ END_TEST
 
 /* --- listening files */
 
-START_TEST(the_loop_waits_for_its_core)
+/* A period in which that many sockets had work, and its end. */
+static int policy_after(struct patience *p, unsigned sockets)
+{
+	static const char at[64][192];
+	for (unsigned i = 0; i < sockets; i++)
+		patience_saw(p, at[i]);
+	patience_turn(p, p->period_began_us + PATIENCE_PERIOD_US - 1);
+	patience_turn(p, p->period_began_us + PATIENCE_PERIOD_US);
+	return sched_getscheduler(0);
+}
+
+START_TEST(with_many_sockets_at_work_the_daemon_waits_for_its_core_and_with_few_it_does_not)
 {
 	const struct sched_param none = {0};
+	struct patience p;
 	ck_assert_int_eq(sched_setscheduler(0, SCHED_OTHER, &none), 0);
-	loop_be_patient();
-	ck_assert_int_eq(sched_getscheduler(0), SCHED_BATCH);
+	patience_start(&p, 1000);
+	ck_assert_int_eq(policy_after(&p, 1), SCHED_OTHER);
+	ck_assert_int_eq(policy_after(&p, 32), SCHED_BATCH);
+	ck_assert_int_eq(policy_after(&p, 32), SCHED_BATCH);
+	ck_assert_int_eq(policy_after(&p, 1), SCHED_OTHER);
+	ck_assert_int_eq(policy_after(&p, 64), SCHED_BATCH);
+	ck_assert_int_eq(policy_after(&p, 0), SCHED_OTHER);
 }
 END_TEST
 
 START_TEST(a_policy_that_somebody_chose_stays)
 {
 	const struct sched_param none = {0};
+	struct patience p;
 	ck_assert_int_eq(sched_setscheduler(0, SCHED_IDLE, &none), 0);
-	loop_be_patient();
-	ck_assert_int_eq(sched_getscheduler(0), SCHED_IDLE);
+	patience_start(&p, 1000);
+	ck_assert_int_eq(policy_after(&p, 32), SCHED_IDLE);
+	ck_assert_int_eq(policy_after(&p, 1), SCHED_IDLE);
 }
 END_TEST
 
@@ -355,7 +375,8 @@ Suite *daemon_suite(void)
 	t = tcase_create("loop and listeners");
 	tcase_add_test(t, a_source_removed_by_another_is_not_called);
 	tcase_add_test(t, the_loop_wakes_at_its_deadline);
-	tcase_add_test(t, the_loop_waits_for_its_core);
+	tcase_add_test(
+	    t, with_many_sockets_at_work_the_daemon_waits_for_its_core_and_with_few_it_does_not);
 	tcase_add_test(t, a_policy_that_somebody_chose_stays);
 	tcase_add_test(t, a_dead_daemons_file_is_replaced_and_a_live_ones_is_not);
 	suite_add_tcase(s, t);
