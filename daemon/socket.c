@@ -49,12 +49,18 @@ int fd_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 ? err : errno;
 }
 
+/* A new connection is pushed before bytes are moved: one between two programs of this stack can be
+ * direct only while nothing of it has been read. */
 void xsocket_want(struct xsocket *xs, unsigned work)
 {
 	if (!xs->sk)
 		return;
 	xs->work |= (uint8_t)work;
-	if (!list_linked(&xs->work_node))
+	if (list_linked(&xs->work_node))
+		return;
+	if (work & WORK_ACCEPT)
+		list_add_head(&xs->d->sockets.work, &xs->work_node);
+	else
 		list_add_tail(&xs->d->sockets.work, &xs->work_node);
 }
 

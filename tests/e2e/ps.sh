@@ -59,14 +59,16 @@ assert [k['count'] for k in p[$pid]['kernel']] == [2, 1, 1, 1], p"
 # A hostile one: forged reports, and bytes for a terminal. Only its own row has them.
 cat >"$tmp/forged.py" <<'PY'
 import re, socket, struct, sys
-names = re.findall(r"^\tRPC_(\w+)", open("rpc/rpc.h").read().split("enum rpc_type")[1], re.MULTILINE)
+header = open("rpc/rpc.h").read()
+names = re.findall(r"^\tRPC_(\w+)", header.split("enum rpc_type")[1], re.MULTILINE)
+version = int(re.search(r"define RPC_VERSION (\d+)", header)[1])
 REFUSED, FELL = names.index("REFUSED") + 1, names.index("FELL") + 1
 for i in range(2000):
     type = (REFUSED, FELL)[i % 2]
     text = b"\x1b[2J\n\0" + bytes([i % 256]) * (i % 500)
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(sys.argv[1])
-        socket.send_fds(s, [struct.pack("=IHHIIiiiI16sII512s", 0x50544358, 1, type, 0, 0, i, i, i,
+        socket.send_fds(s, [struct.pack("=IHHIIiiiI16sII512s", 0x50544358, version, type, 0, 0, i, i, i,
                                         len(text), bytes([i % 256] * 16), 16, 0, text)], [s.fileno()])
 print("forged", flush=True)
 sys.stdin.read()

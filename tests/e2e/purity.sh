@@ -7,7 +7,7 @@
 archive=$BUILD/libxtcpstack.a
 defined=$(nm -A --defined-only "$archive" | awk '$(NF-1) ~ /^[TDBRVW]$/ { print $NF }' | sort -u)
 foreign=$(nm -A --undefined-only "$archive" | awk '{ print $NF }' | sort -u | comm -23 - <(echo "$defined") |
-	grep -vxE '(__)?(mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|cpy|ncpy|chr|nlen|cspn|spn))(_chk)?|malloc|calloc|realloc|free|abort|qsort|bsearch|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|(__)?explicit_bzero(_chk)?' |
+	grep -vxE '(__)?(mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|cpy|ncpy|chr|nlen|cspn|spn))(_chk)?|malloc|calloc|realloc|posix_memalign|free|abort|qsort|bsearch|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|(__)?explicit_bzero(_chk)?' |
 	grep -vxE '(EVP_(MD|MAC|Digest)|OSSL_(LIB_CTX|PARAM)_)[A-Za-z_0-9]*|CRYPTO_memcmp' || true)
 equal "calls out of the stack" "$foreign" ""
 writable=$(nm -A "$archive" | awk '$(NF-1) ~ /^[DdBbCG]$/ { print }')

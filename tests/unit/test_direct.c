@@ -91,6 +91,27 @@ START_TEST(what_was_written_before_accept_is_there)
 }
 END_TEST
 
+/* It writes the moment it may, before the daemon has come to the listener. */
+START_TEST(a_program_that_writes_at_once_is_joined_all_the_same)
+{
+	struct rpc_accept record;
+	uint16_t port;
+	int more = 4 * PAD_BYTES;
+	if (!d.config.direct)
+		return;
+	listener = listening(&port, 16);
+	client = attached();
+	ck_assert_int_eq(setsockopt(client, SOL_SOCKET, SO_SNDBUF, &more, sizeof(more)), 0);
+	connect_from(client, port);
+	ck_assert_int_eq((int)send(client, "at once", 7, MSG_DONTWAIT), 7);
+	run();
+	server = take(listener, &record);
+	expect(server, "at once");
+	ck_assert_uint_eq(d.counter[XtcpdDirect], 1);
+	end(client, server);
+}
+END_TEST
+
 START_TEST(both_names_are_known)
 {
 	struct rpc_request req = request(RPC_GETNAME);
@@ -252,6 +273,7 @@ Suite *direct_suite(void)
 	tcase_add_checked_fixture(t, setup, program_teardown);
 	tcase_add_test(t, bytes_pass_while_the_daemon_does_nothing);
 	tcase_add_test(t, what_was_written_before_accept_is_there);
+	tcase_add_test(t, a_program_that_writes_at_once_is_joined_all_the_same);
 	tcase_add_test(t, both_names_are_known);
 	tcase_add_test(t, a_half_close_is_a_fin);
 	tcase_add_test(t, a_close_is_seen_from_either_end);
