@@ -38,7 +38,7 @@ void config_defaults(struct config *c)
 	    .max_listeners_per_user = 8192,
 	    .max_memory_per_user = 128u << 20,
 	    .direct = true,
-	    .busy_poll_us = 0,
+	    .busy_poll_us = 60,
 	    .log_level = LOG_INFO,
 	};
 }

@@ -231,7 +231,6 @@ int daemon_start(struct daemon *d)
 		return -1;
 	privilege_raise_limits();
 	fit_limits(&d->config);
-	d->loop.spin_us = d->config.busy_poll_us;
 	if (start_memory(d) < 0 || link_open(&d->link, &d->config) < 0 || make_stack(d) < 0 ||
 	    configure_stack(d) < 0 || rpc_server_start(d) < 0 || start_direct(d) < 0 ||
 	    control_start(d) < 0)
@@ -311,6 +310,7 @@ void daemon_turn(struct daemon *d)
 	loop_wait(&d->loop, next_deadline(d));
 	daemon_count(d, XtcpdWakeups);
 	patience_turn(&d->patience, d->loop.now_us);
+	d->loop.spin_us = d->patience.patient ? 0 : d->config.busy_poll_us;
 	stack_advance(d->stack, d->loop.now_us);
 	timer_wheel_advance(&d->loop.wheel, d->loop.now_us, d);
 	loop_dispatch(&d->loop);

@@ -6,7 +6,8 @@
  *   - With many sockets at work xtcpd waits for a core that is free (SCHED_BATCH): were it to take
  *     the program's at once, as a process that has slept may, each answer would cost a turn of the
  *     loop and two changes of process. Patient, a turn finds several answers and frames.
- *   - With few, everybody waits for this one answer, and it takes the core (SCHED_OTHER).
+ *   - With few, everybody waits for this one answer, and it takes the core (SCHED_OTHER). It also looks
+ *     for work before it sleeps (loop.h), which with many would only keep a core from the programs.
  * Which it is, the sockets that had work in the last few milliseconds tell. They are counted by a hash
  * of 64 bits, which is enough to tell few from many. A policy that somebody chose for this process
  * (chrt, CPUSchedulingPolicy=) stays.
