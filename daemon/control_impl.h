@@ -80,6 +80,17 @@ struct control_rows {
 };
 bool control_rows_next(struct control_stream *s, struct control_buffer *out);
 
+/* --- control_table.c: such a list of a whole table, as it is at the call */
+struct control_table_kind {
+	const char *name; /* the list's */
+	size_t entry_bytes;
+	/* Hands each entry to control_table_take(table, entry), until that says false. */
+	void (*for_each)(struct daemon *d, void *table);
+	json_t *(*row)(const struct daemon *d, const void *entry);
+};
+json_t *control_table_show(struct control_call *call, const struct control_table_kind *kind);
+bool control_table_take(void *table, const void *entry);
+
 /* --- control_queue.c: what is on its way to a client that listens, bounded; what finds no room is
  * lost, and counted */
 struct control_queue {

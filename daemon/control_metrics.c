@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* `tcp_metrics`: what TCP remembers of other hosts, as ip-tcp_metrics(8) shows and forgets it. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control_impl.h"
 #include "daemon/parse.h"
 
-struct metrics_stream {
-	struct control_rows rows;
-	struct daemon *d;
-	size_t cap, reserved_bytes;
-	struct tcp_metrics *entry;
-};
-
-static json_t *row_of(const struct control_rows *rows, size_t i)
+static json_t *row_of(const struct daemon *d, const void *entry)
 {
-	const struct metrics_stream *s = container_of(rows, struct metrics_stream, rows);
-	const struct tcp_metrics *m = &s->entry[i];
-	uint64_t now = stack_now_us(s->d->stack);
+	const struct tcp_metrics *m = entry;
+	uint64_t now = stack_now_us(d->stack);
 	char hex[2 * TCP_METRICS_COOKIE_MAX + 1] = "";
 	json_t *row = json_object();
 
@@ -34,59 +24,22 @@ static json_t *row_of(const struct control_rows *rows, size_t i)
 	return row;
 }
 
-static void metrics_free(struct control_stream *stream)
+static bool take_entry(void *table, const struct tcp_metrics *m)
 {
-	struct metrics_stream *s = container_of(stream, struct metrics_stream, rows.stream);
-
-	control_release(s->d, s->reserved_bytes);
-	free(s->entry);
-	free(s);
+	return control_table_take(table, m);
 }
 
-static bool count_entry(void *arg, const struct tcp_metrics *m)
+static void for_each(struct daemon *d, void *table)
 {
-	struct metrics_stream *s = arg;
-
-	(void)m;
-	s->cap++;
-	return true;
+	tcp_metrics_for_each(d->stack, take_entry, table);
 }
 
-static bool copy_entry(void *arg, const struct tcp_metrics *m)
-{
-	struct metrics_stream *s = arg;
-
-	s->entry[s->rows.count++] = *m;
-	return s->rows.count < s->cap;
-}
-
-static json_t *show(struct control_call *call)
-{
-	struct metrics_stream *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return control_error("tcp_metrics: %s", strerror(ENOMEM));
-	s->rows = (struct control_rows){
-	    .stream = {.next = control_rows_next, .free = metrics_free},
-	    .name = "tcp_metrics",
-	    .row = row_of,
-	};
-	s->d = call->d;
-	tcp_metrics_for_each(call->d->stack, count_entry, s);
-	size_t bytes = s->cap * sizeof(*s->entry);
-	if (control_reserve(s->d, bytes)) {
-		s->reserved_bytes = bytes;
-		s->entry = calloc(s->cap, sizeof(*s->entry));
-	}
-	if (s->cap && !s->entry) {
-		metrics_free(&s->rows.stream);
-		return control_error("tcp_metrics: %s", strerror(ENOMEM));
-	}
-	if (s->cap)
-		tcp_metrics_for_each(call->d->stack, copy_entry, s);
-	call->stream = &s->rows.stream;
-	return NULL;
-}
+static const struct control_table_kind metrics_table = {
+    .name = "tcp_metrics",
+    .entry_bytes = sizeof(struct tcp_metrics),
+    .for_each = for_each,
+    .row = row_of,
+};
 
 static json_t *flush(struct control_call *call)
 {
@@ -108,7 +61,8 @@ json_t *control_metrics(struct control_call *call)
 	const char *verb = call->argc > 1 ? call->argv[1] : "show";
 
 	if (!strcmp(verb, "show"))
-		return call->argc > 2 ? control_usage(call) : show(call);
+		return call->argc > 2 ? control_usage(call)
+				      : control_table_show(call, &metrics_table);
 	json_t *refused = control_refuse_change(call);
 	if (refused)
 		return refused;

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* `neigh`: the neighbour table, as ip-neighbour(8) shows and changes it. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control_impl.h"
 #include "daemon/parse.h"
 #include "stack/link/neigh.h"
-
-struct neigh_stream {
-	struct control_rows rows;
-	struct daemon *d;
-	size_t cap, reserved_bytes;
-	struct neigh_info *entry;
-};
 
 static uint64_t ms_since(const struct stack *st, uint64_t us)
 {
@@ -21,15 +13,14 @@ static uint64_t ms_since(const struct stack *st, uint64_t us)
 	return now > us ? (now - us) / 1000 : 0;
 }
 
-static json_t *row_of(const struct control_rows *rows, size_t i)
+static json_t *row_of(const struct daemon *d, const void *entry)
 {
-	const struct neigh_stream *s = container_of(rows, struct neigh_stream, rows);
-	const struct neigh_info *n = &s->entry[i];
-	const struct stack *st = s->d->stack;
+	const struct neigh_info *n = entry;
+	const struct stack *st = d->stack;
 	json_t *row = json_object();
 
 	control_set_v4(row, "dst", n->v4);
-	control_set_string(row, "dev", s->d->link.name);
+	control_set_string(row, "dev", d->link.name);
 	if (!mac_is_zero(&n->mac))
 		control_set_mac(row, "lladdr", &n->mac);
 	control_set_string(row, "state", neigh_state_name(n->state));
@@ -41,59 +32,22 @@ static json_t *row_of(const struct control_rows *rows, size_t i)
 	return row;
 }
 
-static void neigh_free(struct control_stream *stream)
+static bool take_entry(void *table, const struct neigh_info *n)
 {
-	struct neigh_stream *s = container_of(stream, struct neigh_stream, rows.stream);
-
-	control_release(s->d, s->reserved_bytes);
-	free(s->entry);
-	free(s);
+	return control_table_take(table, n);
 }
 
-static bool count_entry(void *arg, const struct neigh_info *n)
+static void for_each(struct daemon *d, void *table)
 {
-	struct neigh_stream *s = arg;
-
-	(void)n;
-	s->cap++;
-	return true;
+	neigh_for_each(d->stack, take_entry, table);
 }
 
-static bool copy_entry(void *arg, const struct neigh_info *n)
-{
-	struct neigh_stream *s = arg;
-
-	s->entry[s->rows.count++] = *n;
-	return s->rows.count < s->cap;
-}
-
-static json_t *show(struct control_call *call)
-{
-	struct neigh_stream *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return control_error("neigh: %s", strerror(ENOMEM));
-	s->rows = (struct control_rows){
-	    .stream = {.next = control_rows_next, .free = neigh_free},
-	    .name = "neighbours",
-	    .row = row_of,
-	};
-	s->d = call->d;
-	neigh_for_each(call->d->stack, count_entry, s);
-	size_t bytes = s->cap * sizeof(*s->entry);
-	if (control_reserve(s->d, bytes)) {
-		s->reserved_bytes = bytes;
-		s->entry = calloc(s->cap, sizeof(*s->entry));
-	}
-	if (s->cap && !s->entry) {
-		neigh_free(&s->rows.stream);
-		return control_error("neigh: %s", strerror(ENOMEM));
-	}
-	if (s->cap)
-		neigh_for_each(call->d->stack, copy_entry, s);
-	call->stream = &s->rows.stream;
-	return NULL;
-}
+static const struct control_table_kind neigh_table = {
+    .name = "neighbours",
+    .entry_bytes = sizeof(struct neigh_info),
+    .for_each = for_each,
+    .row = row_of,
+};
 
 static json_t *result(int err, const char *address)
 {
@@ -142,7 +96,8 @@ json_t *control_neigh(struct control_call *call)
 	const char *verb = call->argc > 1 ? call->argv[1] : "show";
 
 	if (!strcmp(verb, "show"))
-		return call->argc > 2 ? control_usage(call) : show(call);
+		return call->argc > 2 ? control_usage(call)
+				      : control_table_show(call, &neigh_table);
 	json_t *refused = control_refuse_change(call);
 	if (refused)
 		return refused;

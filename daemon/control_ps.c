@@ -3,21 +3,12 @@
  * `ps`: what programs were denied, by process (processes.h). Who holds which socket of the stack is
  * in the answer to `ss` and in /proc, where xtcpctl looks.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/address.h"
 #include "daemon/control_impl.h"
 #include "daemon/processes.h"
 #include "rpc/rules.h"
-
-struct ps_stream {
-	struct control_rows rows;
-	struct daemon *d;
-	size_t bytes;
-	struct process process[]; /* as it was */
-};
 
 static json_t *kernel_note(const struct process_note *note)
 {
@@ -46,11 +37,12 @@ static json_t *refused_note(const struct process_note *note)
 	return row;
 }
 
-static json_t *row_of(const struct control_rows *rows, size_t i)
+static json_t *row_of(const struct daemon *d, const void *entry)
 {
-	const struct process *p = &container_of(rows, struct ps_stream, rows)->process[i];
+	const struct process *p = entry;
 	json_t *row = json_object(), *kernel = json_array(), *refused = json_array();
 
+	(void)d;
 	for (unsigned n = 0; n < p->notes; n++) {
 		if (p->note[n].kind == NOTE_KERNEL)
 			json_array_append_new(kernel, kernel_note(&p->note[n]));
@@ -66,38 +58,24 @@ static json_t *row_of(const struct control_rows *rows, size_t i)
 	return row;
 }
 
-static void ps_free(struct control_stream *stream)
+static void for_each(struct daemon *d, void *table)
 {
-	struct ps_stream *s = container_of(stream, struct ps_stream, rows.stream);
-
-	control_release(s->d, s->bytes);
-	free(s);
+	list_for_each (pos, &d->processes.all)
+		if (!control_table_take(table, container_of(pos, struct process, node)))
+			break;
 }
+
+static const struct control_table_kind ps_table = {
+    .name = "processes",
+    .entry_bytes = sizeof(struct process),
+    .for_each = for_each,
+    .row = row_of,
+};
 
 json_t *control_ps(struct control_call *call)
 {
-	struct processes *p = &call->d->processes;
-
 	if (call->argc > 1)
 		return control_usage(call);
-	processes_sweep(p);
-	size_t bytes = sizeof(struct ps_stream) + p->count * sizeof(struct process);
-	if (!control_reserve(call->d, bytes))
-		return control_error("ps: %s", strerror(ENOBUFS));
-	struct ps_stream *s = calloc(1, bytes);
-	if (!s) {
-		control_release(call->d, bytes);
-		return control_error("ps: %s", strerror(ENOMEM));
-	}
-	s->rows = (struct control_rows){
-	    .stream = {.next = control_rows_next, .free = ps_free},
-	    .name = "processes",
-	    .row = row_of,
-	};
-	s->d = call->d;
-	s->bytes = bytes;
-	list_for_each (pos, &p->all)
-		s->process[s->rows.count++] = *container_of(pos, struct process, node);
-	call->stream = &s->rows.stream;
-	return NULL;
+	processes_sweep(&call->d->processes);
+	return control_table_show(call, &ps_table);
 }
