@@ -66,6 +66,21 @@ static unsigned cwnd(void)
 	return sender_sk->cwnd_bytes / MSS;
 }
 
+/* RFC 6928 2, RFC 5681 3.1: ten segments, and two for each that is acknowledged. */
+START_TEST(the_initial_window_is_ten_segments_and_doubles)
+{
+	sender_write(60 * MSS);
+	expect_segments(0, 10 * MSS, MSS);
+	expect_silence();
+	peer_ack(2 * MSS);
+	expect_segments(10 * MSS, 4 * MSS, MSS);
+	expect_silence();
+	peer_ack(14 * MSS);
+	expect_segments(14 * MSS, 24 * MSS, MSS);
+	expect_silence();
+}
+END_TEST
+
 /* RFC 5681 3.1 */
 START_TEST(a_full_window_doubles)
 {
@@ -260,6 +275,7 @@ Suite *cwnd_suite(void)
 	Suite *s = suite_create("cwnd");
 	TCase *wide[] = {with("reno", open_wide), with("cubic", open_cubic)};
 	for (unsigned i = 0; i < 2; i++) {
+		tcase_add_test(wide[i], the_initial_window_is_ten_segments_and_doubles);
 		tcase_add_test(wide[i], a_full_window_doubles);
 		tcase_add_loop_test(wide[i], slow_start_counts_bytes, 0, 5);
 		tcase_add_loop_test(wide[i], slow_start_of_a_program_that_has_no_more, 0, 2);

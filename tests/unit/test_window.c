@@ -498,77 +498,6 @@ START_TEST(segments_out_of_order_have_a_size)
 }
 END_TEST
 
-/* --- the peer's window, taken back (RFC 9293 3.8.6) ------------------------------------------- */
-
-/* Where PSH is, depends on the largest window. */
-static void expect_data(uint32_t seq, uint32_t len)
-{
-	struct wire_segment s;
-	ck_assert(wire_next(w, &s));
-	ck_assert_uint_eq(s.seq, seq);
-	ck_assert_uint_eq(s.len, len);
-}
-
-/* SHLD-15: nothing new; SHLD-16: what lies within is sent again as ever. */
-START_TEST(a_window_taken_back)
-{
-	wire_passive_open(w, "mss 1000", 10000);
-	wire_write(w, 20000);
-	for (uint32_t at = 1; at < 10001; at += 1000)
-		expect_data(at, 1000);
-	wire_in(w, ". 1:1(0) ack 2001 win 3000"); /* 5000 beyond it are in flight */
-	wire_out_none(w);
-	wire_ms(w, 5000);
-	struct wire_segment s;
-	unsigned n = 0;
-	for (; wire_next(w, &s); n++)
-		ck_assert_uint_eq(s.seq, 2001);
-	ck_assert_uint_ge(n, 1);
-	wire_in(w, ". 1:1(0) ack 10001 win 10000");
-	expect_data(10001, 1000);
-}
-END_TEST
-
-/* MUST-35, SHLD-17: a window taken back to nothing is probed, and nobody gives up. */
-START_TEST(a_window_taken_back_to_nothing)
-{
-	wire_passive_open(w, "mss 1000", 10000);
-	wire_write(w, 3000);
-	wire_out_forget(w);
-	for (int i = 0; i < 12; i++) {
-		wire_in(w, ". 1:1(0) ack 1 win 0");
-		wire_ms(w, 125000); /* more than the longest RTO */
-		struct wire_segment s;
-		ck_assert(wire_next(w, &s));
-		ck_assert_uint_le(s.seq, 1);
-		wire_out_forget(w);
-	}
-	wire_state(w, TCP_ESTABLISHED);
-	wire_in(w, ". 1:1(0) ack 1 win 10000");
-	wire_ms(w, 1000);
-	wire_in(w, ". 1:1(0) ack 3001 win 10000");
-	ck_assert_uint_eq(tcp_outq_bytes(w->sk), 0);
-}
-END_TEST
-
-/* RFC 9293 3.10.7.4: the window is that of the newest segment, by SEG.SEQ and then SEG.ACK. */
-START_TEST(a_window_update_alone)
-{
-	wire_passive_open(w, "mss 1000", 2000);
-	wire_write(w, 6000);
-	expect_data(1, 1000);
-	expect_data(1001, 1000);
-	wire_in(w, ". 1:1(0) ack 2001 win 0");
-	wire_out_none(w);
-	wire_in(w, ". 1:1(0) ack 2001 win 1000");
-	expect_data(2001, 1000);
-	wire_in(w, ". 1:1(0) ack 2001 win 3000"); /* the same ACK */
-	expect_data(3001, 1000);
-	expect_data(4001, 1000);
-	wire_out_none(w);
-}
-END_TEST
-
 static TCase *tests(const char *name, void (*open)(void))
 {
 	TCase *tc = tcase_create(name);
@@ -622,9 +551,6 @@ static TCase *own_opening(void)
 	TCase *tc = tests("own opening", setup_closed);
 	tcase_add_test(tc, window_clamp);
 	tcase_add_test(tc, the_buffer_of_a_connection_nobody_accepted);
-	tcase_add_test(tc, a_window_taken_back);
-	tcase_add_test(tc, a_window_taken_back_to_nothing);
-	tcase_add_test(tc, a_window_update_alone);
 	return tc;
 }
 
