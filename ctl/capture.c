@@ -98,7 +98,7 @@ int cmd_capture(const struct ctl *ctl, int argc, char **argv)
 	int out = open_output(w.file);
 	if (out < 0) {
 		close(fd);
-		return CTL_USAGE;
+		return strcmp(w.file, "-") ? CTL_REFUSED : CTL_USAGE;
 	}
 	return stream_copy(&(struct ctl_stream){.fd = fd, .out = out, .lines = !w.file});
 }

@@ -16,7 +16,7 @@
 /* Exit statuses. */
 enum {
 	CTL_OK = 0,
-	CTL_REFUSED = 1,     /* xtcpd answered with an error */
+	CTL_REFUSED = 1,     /* xtcpd answered with an error, or the output cannot be written */
 	CTL_USAGE = 2,	     /* the command line is wrong */
 	CTL_UNREACHABLE = 3, /* no xtcpd to talk to, or no right to */
 };
@@ -77,6 +77,13 @@ struct columns {
 /* `below`: a line under this one, or NULL. */
 void columns_row(struct columns *c, const char *const *cells, const char *below);
 void columns_print(const struct columns *c);
+
+/* --- help.c */
+void help_print(const struct ctl_command *c);
+/* Say what is wrong with the command line: CTL_USAGE. */
+int help_wrong(const char *command, const char *word, const char *why);
+int help_wrong_flag(char **argv);	      /* that getopt() has just met */
+int help_no_arguments(int argc, char **argv); /* but "show" and the like; else CTL_OK */
 
 /* --- rules.c */
 struct rules;

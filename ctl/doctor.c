@@ -60,9 +60,12 @@ void doctor_check_rules(struct doctor *doc)
 	static struct rules r;
 	char why[512];
 
-	if (rules_read(rules_path(), &r, why, sizeof(why)))
-		doctor_say(doc, DOCTOR_OK, "rules", "", "%u leave traffic to the kernel or keep it",
-			   r.count);
+	bool readable = rules_read(rules_path(), &r, why, sizeof(why));
+	if (readable && r.count == 0)
+		doctor_say(doc, DOCTOR_OK, "rules", "", "none: all traffic is the stack's");
+	else if (readable)
+		doctor_say(doc, DOCTOR_OK, "rules", "", "%u in %s say what is left to the kernel",
+			   r.count, rules_path());
 	else
 		doctor_say(doc, DOCTOR_FAIL, "rules",
 			   "correct it: no program here gets a TCP socket until then", "%s", why);
@@ -74,10 +77,8 @@ int cmd_doctor(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "--probe"))
 		return doctor_probe();
-	if (argc > 1) {
-		fprintf(stderr, "xtcpctl: %s takes no arguments: %s\n", argv[0], argv[1]);
-		return CTL_USAGE;
-	}
+	if (argc > 1)
+		return help_wrong(argv[0], argv[1], "it takes no arguments");
 	if (!doc.path || !*doc.path)
 		doc.path = RPC_PATH;
 	doctor_check_daemon(&doc);

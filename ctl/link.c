@@ -99,14 +99,6 @@ static void print_nothing(const json_t *doc)
 	(void)doc;
 }
 
-static int no_arguments(int argc, char **argv)
-{
-	if (argc < 2)
-		return CTL_OK;
-	fprintf(stderr, "xtcpctl: %s takes no arguments: %s\n", argv[0], argv[1]);
-	return CTL_USAGE;
-}
-
 int cmd_link(const struct ctl *ctl, int argc, char **argv)
 {
 	struct ctl_line line = {.len = 0};
@@ -115,10 +107,10 @@ int cmd_link(const struct ctl *ctl, int argc, char **argv)
 		line_words(&line, argc, argv);
 		return line_check(&line) ? CTL_USAGE : ctl_show(ctl, line.text, print_nothing);
 	}
-	return no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_link);
+	return help_no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_link);
 }
 
 int cmd_addr(const struct ctl *ctl, int argc, char **argv)
 {
-	return no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_addr);
+	return help_no_arguments(argc, argv) ? CTL_USAGE : ctl_show(ctl, "link", print_addr);
 }

@@ -13,15 +13,26 @@
 #define ENV_CONTROL "XTCP_CONTROL"
 
 const struct ctl_command ctl_commands[] = {
-    {"ss", "ss [-altnpieosH4] [state NAME] [sport = :PORT] [dport = :PORT] [src NET] [dst NET]",
+    {"ss",
+     "ss [-altnpieosH4] [FILTER]\n"
+     "    -a all  -l listening  (default: connections)\n"
+     "    -n numeric ports  -p processes  -i TCP's inner state  -o timers  -e uid and cookie\n"
+     "    -s summary  -H no header  -t -4: TCP over IPv4, which is what there is\n"
+     "    FILTER: [state NAME]... [exclude NAME]... [sport = :PORT] [dport = :PORT]\n"
+     "            [src ADDRESS[/N][:PORT]] [dst ADDRESS[/N][:PORT]], joined by \"and\"",
      "TCP sockets", cmd_ss},
-    {"nstat", "nstat [-az] [PATTERN...]", "counters, and what was dropped and why", cmd_nstat},
-    {"neigh", "neigh [show | add ADDRESS lladdr MAC | del ADDRESS | flush]",
-     "the neighbour (ARP) table", cmd_neigh},
+    {"nstat", "nstat [-asz] [PATTERN...]", "counters, and what was dropped and why; -z zeros, too",
+     cmd_nstat},
+    {"neigh", "neigh [-s] [show | add ADDRESS lladdr MAC | del ADDRESS | flush]",
+     "the neighbour (ARP) table; -s when each entry was used", cmd_neigh},
     {"tcp_metrics", "tcp_metrics [show | flush [all | ADDRESS]]",
      "what is remembered of other hosts: Fast Open's cookies", cmd_metrics},
-    {"route", "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]", "routes",
-     cmd_route},
+    {"route",
+     "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]\n    ROUTE: PREFIX | "
+     "default "
+     "[via ADDRESS] [src ADDRESS] [mtu N] [advmss N] [window N] [initcwnd N]\n           [metric "
+     "N]",
+     "routes", cmd_route},
     {"addr", "addr", "the stack's addresses", cmd_addr},
     {"link",
      "link [impair [in | out | both] off | WORD=VALUE...]\n    WORDs: loss=1% burst=0.1%/30% "
@@ -29,7 +40,8 @@ const struct ctl_command ctl_commands[] = {
      "limit=1000 "
      "seed=7",
      "the link: offloads, frames and bytes; a bad network on it", cmd_link},
-    {"sysctl", "sysctl [-a | NAME | NAME=VALUE]...", "what can be tuned", cmd_sysctl},
+    {"sysctl", "sysctl [-an] [NAME | NAME=VALUE]...", "what can be tuned; -n values alone",
+     cmd_sysctl},
     {"capture",
      "capture [-w FILE | -] [-c COUNT] [-s BYTES] [FILTER]\n    FILTER: host ADDRESS, port N, tcp, "
      "icmp, arp, drop, comment, joined by and",
@@ -58,6 +70,15 @@ static int wrong(const char *what, const char *arg)
 {
 	fprintf(stderr, "xtcpctl: %s: %s (xtcpctl help)\n", arg, what);
 	return CTL_USAGE;
+}
+
+/* "--help" anywhere, or "-h" at once. */
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || (i == 1 && !strcmp(argv[i], "-h")))
+			return true;
+	return false;
 }
 
 /* The value of "--name VALUE" or "--name=VALUE" at argv[*i]; *i moves over it. NULL: another
@@ -109,7 +130,11 @@ int main(int argc, char **argv)
 	argv++;
 	if (argc < 0)
 		return CTL_USAGE;
-	if (argc == 0 || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
+	if (argc == 0) {
+		fputs("xtcpctl: a command is missing (xtcpctl help)\n", stderr);
+		return CTL_USAGE;
+	}
+	if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
 		return cmd_help(&ctl, 0, NULL);
 	if (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V")) {
 		puts("xtcpctl " XTCP_VERSION);
@@ -117,8 +142,12 @@ int main(int argc, char **argv)
 	}
 	const struct ctl_command *command = find(argv[0]);
 	if (!command)
-		return wrong("no such command", argv[0]);
-	int status = command->run(&ctl, argc, argv);
+		return wrong(argv[0][0] == '-' ? "no such option" : "no such command", argv[0]);
+	int status = CTL_OK;
+	if (wants_help(argc, argv))
+		help_print(command);
+	else
+		status = command->run(&ctl, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("xtcpctl: writing");
 		return CTL_REFUSED;

@@ -41,6 +41,31 @@ static void print_group(const struct selection *s, const json_t *doc, const char
 	}
 }
 
+/* What is not asked for by its name leaves the document as well. */
+static void select_group(const struct selection *s, json_t *doc, const char *group,
+			 const char *prefix)
+{
+	json_t *object = json_object_get(doc, group), *value;
+	const char *key;
+	void *next;
+
+	json_object_foreach_safe(object, next, key, value)
+	{
+		char name[128];
+		snprintf(name, sizeof(name), "%s%s", prefix, key);
+		if (!wanted(s, name))
+			json_object_del(object, key);
+	}
+}
+
+static void print_json(const struct selection *s, json_t *doc)
+{
+	select_group(s, doc, "counters", "");
+	select_group(s, doc, "drops", "Drop");
+	select_group(s, doc, "daemon", "");
+	ctl_print_json(doc);
+}
+
 static void print_all(const struct selection *s, const json_t *doc)
 {
 	puts("#xtcpd");
@@ -55,9 +80,10 @@ int cmd_nstat(const struct ctl *ctl, int argc, char **argv)
 	int c, status;
 
 	optind = 0;
+	opterr = 0;
 	while ((c = getopt(argc, argv, "+asz")) != -1) {
 		if (c == '?')
-			return CTL_USAGE;
+			return help_wrong_flag(argv);
 		s.zeros |= c == 'z'; /* -a, -s: absolute values, no history: always so */
 	}
 	s.patterns = argc - optind;
@@ -66,7 +92,7 @@ int cmd_nstat(const struct ctl *ctl, int argc, char **argv)
 	if (!doc)
 		return status;
 	if (ctl->json)
-		ctl_print_json(doc);
+		print_json(&s, doc);
 	else
 		print_all(&s, doc);
 	json_decref(doc);

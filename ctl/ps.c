@@ -199,10 +199,8 @@ int cmd_ps(const struct ctl *ctl, int argc, char **argv)
 {
 	int status;
 
-	if (argc > 1) {
-		fprintf(stderr, "xtcpctl: %s takes no arguments: %s\n", argv[0], argv[1]);
+	if (help_no_arguments(argc, argv))
 		return CTL_USAGE;
-	}
 	json_t *doc = ctl_ask(ctl, "ps", &status);
 	json_t *sockets = doc ? ctl_ask(ctl, "ss all", &status) : NULL;
 	if (sockets) {

@@ -16,19 +16,12 @@ struct ss_options {
 };
 
 static const struct option longs[] = {
-    {"all", no_argument, NULL, 'a'},
-    {"listening", no_argument, NULL, 'l'},
-    {"tcp", no_argument, NULL, 't'},
-    {"numeric", no_argument, NULL, 'n'},
-    {"info", no_argument, NULL, 'i'},
-    {"processes", no_argument, NULL, 'p'},
-    {"options", no_argument, NULL, 'o'},
-    {"extended", no_argument, NULL, 'e'},
-    {"summary", no_argument, NULL, 's'},
-    {"no-header", no_argument, NULL, 'H'},
-    {"ipv4", no_argument, NULL, '4'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"all", no_argument, NULL, 'a'},	 {"listening", no_argument, NULL, 'l'},
+    {"tcp", no_argument, NULL, 't'},	 {"numeric", no_argument, NULL, 'n'},
+    {"info", no_argument, NULL, 'i'},	 {"processes", no_argument, NULL, 'p'},
+    {"options", no_argument, NULL, 'o'}, {"extended", no_argument, NULL, 'e'},
+    {"summary", no_argument, NULL, 's'}, {"no-header", no_argument, NULL, 'H'},
+    {"ipv4", no_argument, NULL, '4'},	 {NULL, 0, NULL, 0},
 };
 
 /* --- one socket */
@@ -197,21 +190,6 @@ static int show(const struct ctl *ctl, const struct ss_options *o, const char *l
 	return status;
 }
 
-static int usage(const char *why)
-{
-	if (why)
-		fprintf(stderr, "xtcpctl: ss: %s\n", why);
-	fputs(
-	    "usage: xtcpctl ss [-altnpieosH4] [FILTER]\n"
-	    "  -a all  -l listening  (default: connections)\n"
-	    "  -n numeric ports  -p processes  -i TCP's inner state  -o timers  -e uid and cookie\n"
-	    "  -s summary  -H no header  -t -4: TCP over IPv4, which is what there is\n"
-	    "  FILTER: [state NAME]... [exclude NAME]... [sport = :PORT] [dport = :PORT]\n"
-	    "          [src ADDRESS[/N][:PORT]] [dst ADDRESS[/N][:PORT]], joined by \"and\"\n",
-	    why ? stderr : stdout);
-	return why ? CTL_USAGE : CTL_OK;
-}
-
 /* False: not one of ours. */
 static bool take_flag(struct ss_options *o, int c)
 {
@@ -245,13 +223,11 @@ int cmd_ss(const struct ctl *ctl, int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "altnpioesH4h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "altnpioesH4", longs, NULL)) != -1) {
 		if (c == 's')
 			return ctl_show(ctl, "status", print_summary);
-		if (c == 'h')
-			return usage(NULL);
 		if (!take_flag(&o, c))
-			return usage("a flag it does not have");
+			return help_wrong_flag(argv);
 	}
 	line_word(&line, "ss");
 	if (o.all)

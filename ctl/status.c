@@ -24,9 +24,7 @@ static void print_status(const json_t *doc)
 
 int cmd_status(const struct ctl *ctl, int argc, char **argv)
 {
-	if (argc > 1) {
-		fprintf(stderr, "xtcpctl: %s takes no arguments: %s\n", argv[0], argv[1]);
+	if (help_no_arguments(argc, argv))
 		return CTL_USAGE;
-	}
 	return ctl_show(ctl, "status", print_status);
 }

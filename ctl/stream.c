@@ -29,7 +29,8 @@ struct copy {
 	const struct ctl_stream *s;
 	int signals;
 	size_t total; /* what has come */
-	bool broken;  /* nobody reads what we write */
+	bool broken;  /* nobody reads what we write: not an error, as for any filter... */
+	bool failed;  /* ...and it cannot be written, which is one */
 	char tail[TAIL_BYTES];
 	size_t tail_len;
 	char chunk[CHUNK_BYTES];
@@ -165,9 +166,10 @@ static bool copy_chunk(struct copy *c)
 	c->total += (size_t)n;
 	if (write_all(c->s->out, c->chunk, len))
 		return last_document(c) == NULL;
-	if (errno != EPIPE)
+	c->broken = errno == EPIPE;
+	c->failed = !c->broken;
+	if (c->failed)
 		perror("xtcpctl: writing");
-	c->broken = true;
 	return false;
 }
 
@@ -209,7 +211,8 @@ int stream_copy(const struct ctl_stream *s)
 		c->s = s;
 		c->signals = signals;
 		copy_until_the_end(c);
-		status = c->broken ? CTL_OK : end(c);
+		if (!c->failed)
+			status = c->broken ? CTL_OK : end(c);
 	} else {
 		perror("xtcpctl");
 	}

@@ -42,9 +42,10 @@ int cmd_sysctl(const struct ctl *ctl, int argc, char **argv)
 	int c, status = CTL_OK;
 
 	optind = 0;
+	opterr = 0;
 	while ((c = getopt(argc, argv, "+anw")) != -1) {
 		if (c == '?')
-			return CTL_USAGE;
+			return help_wrong_flag(argv);
 		names &= c != 'n';
 		all |= c == 'a';
 	}

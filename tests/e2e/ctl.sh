@@ -61,7 +61,28 @@ refused() # STATUS ARGUMENT...
 	[ -s "$tmp/out" ] || fail "xtcpctl $*: no reason"
 }
 refused 2 no-such-command
+refused 2 --no-such-option
+refused 2
 refused 1 route add nonsense
+refused 2 route get
+refused 2 ss -Q
+refused 2 nstat --no-such-flag
+refused 2 capture -w
+refused 1 capture -w "$tmp/missing/file" -c 1
+for what in $(ctl help | awk '/^  [a-z]/ { print $1 }'); do
+	contains "$what --help" "$(ctl "$what" --help)" "^Usage: xtcpctl $what"
+done
+
+# Names choose in the document as well.
+equal "nstat of one name" "$(ctl --json nstat TcpPassiveOpens | "$python" -c "
+import json, sys
+print(*json.load(sys.stdin)['counters'])")" TcpPassiveOpens
+
+# What cannot be written is an error; a reader that has had enough is not.
+status=0
+ctl capture -w /dev/full -c 1 >"$tmp/out" 2>&1 || status=$?
+equal "status of a capture to a full disk" "$status" 1
+contains "a full disk" "$(cat "$tmp/out")" "No space left"
 status=0
 "$BUILD/xtcpctl" --socket "$tmp/nobody.sock" ss >"$tmp/out" 2>&1 || status=$?
 equal "status without a daemon" "$status" 3
