@@ -44,7 +44,7 @@ static const char usage[] =
     "      --max-memory-per-user BYTES  of their buffers (128M)\n"
     "      --direct yes|no        connections within the stack bypass it (yes)\n"
     "      --user USER            to become once the TAP is open (xtcp, where it exists)\n"
-    "      --busy-poll US         microseconds to look for work before sleeping (0: none)\n"
+    "      --busy-poll US         microseconds to look for work before sleeping (60; 0: none)\n"
     "      --sysctl NAME=VALUE    as net.ipv4.tcp_sack=0; repeat for more\n"
     "      --log-level LEVEL      err, warning, notice, info, debug\n"
     "      --check                check the configuration and end\n"
