@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *   - The window is tcp_full_space() less the bytes the program has not read yet. It is counted in
- *     bytes, not in buffers: those are kept close to their contents by rcvqueue.c. It begins with
+ *     bytes, not in buffers: those are kept close to their contents by rcvmem.c. It begins with
  *     what the handshake offered and opens as data comes (rcv_ssthresh); its right edge never moves
  *     back (RFC 9293 3.8.6.2.1), and it opens in steps worth a segment (3.8.6.2.2).
  *   - The buffer grows with what the program reads in a round trip (dynamic right-sizing, as

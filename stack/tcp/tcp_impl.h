@@ -442,7 +442,7 @@ void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_
 bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg); /* false: segment unacceptable */
 void tcp_rtt_sample(struct tcp_sock *sk, int64_t rtt_us);
 
-/* rcvqueue.c */
+/* rcvqueue.c, rcvmem.c, oooqueue.c, rcvwindow.c */
 void tcp_data_queue(struct tcp_sock *sk, struct tcp_segment *seg);
 uint32_t tcp_receive_window(const struct tcp_sock *sk); /* what is still offered */
 uint32_t tcp_select_window(

@@ -27,8 +27,51 @@ static inline uint32_t pkt_segments(const struct pkt *p)
 	return p->gso_size && p->len > p->gso_size ? (p->len + p->gso_size - 1) / p->gso_size : 1;
 }
 
+/* p begins at seq now; a part of it remains. */
+static inline void pkt_cut_front(struct pkt *p, uint32_t seq)
+{
+	uint32_t old = seq - p->seq;
+	pkt_pull(p, old < p->len ? old : p->len); /* only its FIN may be left */
+	p->seq = seq;
+}
+
+/* p ends before seq now. */
+static inline void pkt_cut_back(struct pkt *p, uint32_t seq)
+{
+	if (!seq_gt(pkt_end(p), seq))
+		return;
+	pkt_trim(p, seq - p->seq < p->len ? seq - p->seq : p->len);
+	p->fin = false;
+}
+
+/* --- rcvmem.c */
 /* Too much waits in all queues together: from tcp_mem[1] on, until it is no more than tcp_mem[0]. */
 bool tcp_memory_pressure(struct stack *st);
+/* p joins or leaves a queue, whose sum is *truesize. */
+void rcv_account(struct tcp_sock *sk, uint32_t *truesize, const struct pkt *p, bool add);
+/* Adds p's bytes behind those of `before` if that is worth the copy; p is then the caller's to
+ * free. */
+bool rcv_coalesce(struct tcp_sock *sk, struct pkt *before, const struct pkt *p);
+/* With `more` bytes of truesize the socket would hold more than it may. */
+bool rcv_over_limit(const struct tcp_sock *sk, size_t more);
+/* ... and if so packs and prunes, for a segment at seq. False: in vain. */
+bool rcv_make_room(struct tcp_sock *sk, uint32_t seq, size_t more);
+/* Takes p. */
+void rcv_drop_for_memory(struct tcp_sock *sk, struct pkt *p, enum snmp counter);
+
+/* --- oooqueue.c */
+/* p lies beyond rcv_nxt. Takes p. */
+void ooo_receive(struct tcp_sock *sk, struct pkt *p);
+/* Takes out what continues at rcv_nxt; NULL: nothing does. */
+struct pkt *ooo_next(struct tcp_sock *sk);
+/* rcv_nxt has moved, and ooo_next() gives nothing more. */
+void ooo_advanced(struct tcp_sock *sk);
+/* RFC 2018 8: what was SACKed may be dropped when memory is short; the farthest first, and nothing
+ * for the sake of a segment (at seq) that lies farther still. */
+void ooo_prune(struct tcp_sock *sk, uint32_t seq, size_t more);
+void ooo_purge(struct tcp_sock *sk);
+/* RFC 2883 4: what came twice. Several pieces before one ACK become one if they touch. */
+void tcp_dsack(struct tcp_sock *sk, uint32_t start, uint32_t end, enum snmp counter);
 
 /* --- rcvwindow.c */
 void tcp_ack_at_flush(struct tcp_sock *sk);

@@ -55,7 +55,7 @@ struct tcp_child {
 	struct list fastopen_node;
 };
 
-/* What has come beyond a hole (rcvqueue.c). */
+/* What has come beyond a hole (oooqueue.c). */
 struct ooo_queue {
 	struct list segs; /* pkt.node: sorted by seq, not overlapping, never empty */
 	uint32_t truesize;
