@@ -4,7 +4,8 @@
  *
  * Theory of operation: inside the stack every address and port is in host byte order; the wire
  * readers and writers (base/bytes.h) convert. An address of family ADDR_NONE is "unspecified";
- * INADDR_ANY is the family ADDR_IPV4 with v4 == 0.
+ * INADDR_ANY is the family ADDR_IPV4 with v4 == 0. What there are a hundred thousand of keeps its
+ * addresses as struct addr4, without what another family would need.
  */
 #ifndef XTCP_BASE_ADDR_H
 #define XTCP_BASE_ADDR_H
@@ -21,6 +22,11 @@ struct ip_addr {
 		uint32_t v4; /* host byte order */
 		uint8_t v6[16];
 	};
+};
+
+/* An IPv4 address as it is stored; 0: any, or none. */
+struct addr4 {
+	uint32_t v4; /* host byte order */
 };
 
 /* An address and a port; `port` in host byte order. */
@@ -40,6 +46,17 @@ static inline struct ip_addr ip_v4(uint32_t host_order)
 	a.family = ADDR_IPV4;
 	a.v4 = host_order;
 	return a;
+}
+
+static inline struct ip_addr addr4_tagged(struct addr4 a)
+{
+	return ip_v4(a.v4);
+}
+
+/* {0} for an address of another family. */
+static inline struct addr4 addr4_of(const struct ip_addr *a)
+{
+	return (struct addr4){a->family == ADDR_IPV4 ? a->v4 : 0};
 }
 
 static inline bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)

@@ -87,7 +87,7 @@ void tcp_rtt_sample(struct tcp_sock *sk, int64_t rtt_us)
 /* RFC 7323 4.1: for what was retransmitted, the echo says which transmission is answered. */
 static int64_t timestamp_rtt_us(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	if (!sk->tstamp_ok || !seg->opt.has_ts || seg->opt.tsecr == 0)
+	if (!sk->c.tstamp_ok || !seg->opt.has_ts || seg->opt.tsecr == 0)
 		return -1;
 	uint32_t ms = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off - seg->opt.tsecr;
 	if (ms > INT32_MAX / 1000)

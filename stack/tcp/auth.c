@@ -93,19 +93,21 @@ static int inherit(struct tcp_auth *auth, const struct tcp_auth *from, const str
 int tcp_auth_inherit(struct tcp_sock *child, const struct request_sock *req)
 {
 	const struct tcp_auth *from = req->listener->auth;
-	if (req->ao_used ? !from->ao : !md5_find(from, &child->c.raddr))
+	struct ip_addr peer = addr4_tagged(req->c.raddr);
+	if (req->ao_used ? !from->ao : !md5_find(from, &peer))
 		return req->ao_used ? -EKEYREJECTED : 0;
 	child->auth = tcp_auth_new(child->stack);
-	return child->auth ? inherit(child->auth, from, &child->c.raddr, req) : -ENOMEM;
+	return child->auth ? inherit(child->auth, from, &peer, req) : -ENOMEM;
 }
 
 /* RFC 5925 7.4: which way a connection is protected is settled before its first segment. */
 int tcp_auth_connect(struct tcp_sock *sk)
 {
 	struct tcp_auth *auth = sk->auth;
-	bool md5 = md5_find(auth, &sk->c.raddr);
-	bool ao = auth->ao &&
-		  (auth->ao->required || ao_find(auth->ao, &sk->c.raddr, AO_ANY_ID, AO_ANY_ID));
+	struct ip_addr peer = addr4_tagged(sk->c.raddr);
+	bool md5 = md5_find(auth, &peer);
+	bool ao =
+	    auth->ao && (auth->ao->required || ao_find(auth->ao, &peer, AO_ANY_ID, AO_ANY_ID));
 	if (md5 && ao)
 		return -EKEYREJECTED;
 	if (md5) {
@@ -114,7 +116,7 @@ int tcp_auth_connect(struct tcp_sock *sk)
 	} else if (ao) {
 		md5_keys_free(auth);
 	}
-	return auth->ao && !ao_begin(auth->ao, &sk->c.raddr) ? -EKEYREJECTED : 0;
+	return auth->ao && !ao_begin(auth->ao, &peer) ? -EKEYREJECTED : 0;
 }
 
 uint32_t tcp_auth_option_bytes(const struct tcp_sock *sk)
@@ -122,12 +124,14 @@ uint32_t tcp_auth_option_bytes(const struct tcp_sock *sk)
 	const struct ao_info *ao = sk->auth->ao;
 	if (ao && ao->current)
 		return ao_option_bytes(ao->current);
-	return md5_find(sk->auth, &sk->c.raddr) ? MD5_OPTION_BYTES : 0;
+	struct ip_addr peer = addr4_tagged(sk->c.raddr);
+	return md5_find(sk->auth, &peer) ? MD5_OPTION_BYTES : 0;
 }
 
 bool tcp_auth_is_md5(const struct tcp_sock *sk)
 {
-	return sk->auth && md5_find(sk->auth, &sk->c.raddr);
+	struct ip_addr peer = addr4_tagged(sk->c.raddr);
+	return sk->auth && md5_find(sk->auth, &peer);
 }
 
 bool tcp_ao_wanted(const struct tcp_auth *auth, const struct ip_addr *peer)
@@ -152,7 +156,8 @@ static bool is_synchronised(const struct sock_common *c)
  */
 static struct ao_tuple tuple_of(const struct sock_common *c, const struct tcp_segment *seg)
 {
-	struct ao_tuple t = {c->laddr, c->raddr, c->lport, c->rport, 0, 0};
+	struct ao_tuple t = {
+	    addr4_tagged(c->laddr), addr4_tagged(c->raddr), c->lport, c->rport, 0, 0};
 	if (c->kind == SOCK_KIND_REQUEST) {
 		t.lisn = request_of(c)->iss;
 		t.risn = request_of(c)->irs;
@@ -201,10 +206,11 @@ static void advance_refs(const struct sock_common *c, struct ao_info *ao)
 static struct ao_info *ao_for_timewait(const struct tcp_sock *sk)
 {
 	int err;
+	struct ip_addr peer = addr4_tagged(sk->c.raddr);
 	struct ao_info *from = sk->auth->ao, *ao;
 	list_for_each (pos, &from->keys)
 		use_key(sk->stack, &sk->c, from, container_of(pos, struct ao_key, node));
-	ao = ao_copy(from, &sk->c.raddr, &err);
+	ao = ao_copy(from, &peer, &err);
 	if (!ao)
 		return NULL;
 	list_for_each (pos, &ao->keys) {
@@ -222,14 +228,15 @@ static struct ao_info *ao_for_timewait(const struct tcp_sock *sk)
 
 struct tcp_auth *tcp_auth_for_timewait(const struct tcp_sock *sk)
 {
+	struct ip_addr peer = addr4_tagged(sk->c.raddr);
 	bool has_ao = sk->auth->ao && sk->auth->ao->current;
-	const struct md5_key *key = has_ao ? NULL : md5_find(sk->auth, &sk->c.raddr);
+	const struct md5_key *key = has_ao ? NULL : md5_find(sk->auth, &peer);
 	struct tcp_auth *auth = has_ao || key ? tcp_auth_new(sk->stack) : NULL;
 	if (!auth)
 		return NULL;
 	if (has_ao)
 		auth->ao = ao_for_timewait(sk);
-	if (has_ao ? auth->ao != NULL : md5_copy(auth, &sk->c.raddr, key))
+	if (has_ao ? auth->ao != NULL : md5_copy(auth, &peer, key))
 		return auth;
 	tcp_auth_free(auth);
 	return NULL;
@@ -296,7 +303,8 @@ void tcp_sign_choose(struct stack *st, const struct sock_common *c,
 		choose_connection(st, c, ao, answers, seq, flags, sign);
 		return;
 	}
-	sign->md5 = md5_find(auth, listener ? &answers->ip.src : &c->raddr);
+	struct ip_addr peer = addr4_tagged(c->raddr);
+	sign->md5 = md5_find(auth, listener ? &answers->ip.src : &peer);
 	sign->kind = sign->md5 ? AUTH_MD5 : AUTH_NONE;
 }
 

@@ -103,7 +103,7 @@ void bind_timewait_release(struct timewait_sock *tw)
 
 /* What another holder of the port brings against us. */
 struct claim {
-	const struct ip_addr *addr;
+	struct addr4 addr;
 	bool reuseaddr, reuseport, listens, timewait;
 	uint32_t uid;
 };
@@ -111,20 +111,20 @@ struct claim {
 /* How far sharing goes: SHARE_NONE for a port chosen by us, SHARE_ASKED for one that was named. */
 enum share { SHARE_NONE, SHARE_ASKED };
 
-static bool overlaps(const struct ip_addr *a, const struct ip_addr *b)
+static bool overlaps(struct addr4 a, struct addr4 b)
 {
-	return ip_addr_is_any(a) || ip_addr_is_any(b) || ip_addr_equal(a, b);
+	return a.v4 == 0 || b.v4 == 0 || a.v4 == b.v4;
 }
 
 static bool conflicts(const struct tcp_sock *sk, const struct claim *other, enum share share)
 {
-	if (!overlaps(&sk->c.laddr, other->addr))
+	if (!overlaps(sk->c.laddr, other->addr))
 		return false;
 	if (share == SHARE_NONE)
 		return true;
-	if (sk->reuseaddr && other->reuseaddr && !other->listens)
+	if (sk->c.reuseaddr && other->reuseaddr && !other->listens)
 		return false;
-	return !(sk->reuseport && other->reuseport &&
+	return !(sk->c.reuseport && other->reuseport &&
 		 (other->timewait || other->uid == sk->owner->uid));
 }
 
@@ -133,9 +133,9 @@ static bool owner_conflicts(const struct tcp_sock *sk, struct bind_bucket *b, en
 	list_for_each (pos, &b->owners) {
 		const struct tcp_sock *other = container_of(pos, struct tcp_sock, bind_node);
 		bool closed = other->c.state == TCP_CLOSE; /* what it was connected from is past */
-		struct claim claim = {.addr = closed ? &other->bound_addr : &other->c.laddr,
-				      .reuseaddr = other->reuseaddr,
-				      .reuseport = other->reuseport,
+		struct claim claim = {.addr = closed ? other->bound_addr : other->c.laddr,
+				      .reuseaddr = other->c.reuseaddr,
+				      .reuseport = other->c.reuseport,
 				      .listens = other->c.state == TCP_LISTEN,
 				      .uid = other->owner->uid};
 		if (other != sk && conflicts(sk, &claim, share))
@@ -148,9 +148,9 @@ static bool timewait_conflicts(const struct tcp_sock *sk, struct bind_bucket *b,
 {
 	list_for_each (pos, &b->timewaits) {
 		const struct timewait_sock *tw = container_of(pos, struct timewait_sock, bind_node);
-		struct claim claim = {.addr = &tw->c.laddr,
-				      .reuseaddr = tw->reuseaddr,
-				      .reuseport = tw->reuseport,
+		struct claim claim = {.addr = tw->c.laddr,
+				      .reuseaddr = tw->c.reuseaddr,
+				      .reuseport = tw->c.reuseport,
 				      .timewait = true};
 		if (conflicts(sk, &claim, share))
 			return true;
@@ -243,8 +243,8 @@ int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)
 		return -EADDRNOTAVAIL;
 	if (sk->c.state != TCP_CLOSE || sk->bucket)
 		return -EINVAL;
-	struct ip_addr before = sk->c.laddr;
-	sk->c.laddr = addr;
+	struct addr4 before = sk->c.laddr;
+	sk->c.laddr = addr4_of(&addr);
 	if (local->port || !sk->bind_no_port) {
 		int err = bind_port(sk, local->port);
 		if (err) {
@@ -252,7 +252,7 @@ int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)
 			return err;
 		}
 	}
-	sk->bound_addr = addr;
+	sk->bound_addr = sk->c.laddr;
 	sk->bound_addr_set = addr.v4 != 0;
 	sk->bound_port_set = local->port != 0;
 	return 0;
@@ -265,7 +265,7 @@ static bool timewait_gives_way(const struct timewait_sock *tw, bool named)
 {
 	const struct stack *st = tw->stack;
 	uint32_t reuse = st->sysctl.tcp_tw_reuse;
-	if (!tw->tstamp_ok)
+	if (!tw->c.tstamp_ok)
 		return false;
 	if (named)
 		return true;
@@ -282,7 +282,7 @@ static void take_over(struct tcp_sock *sk, struct timewait_sock *tw)
 	sk->write_seq = tw->snd_nxt + ISN_BEYOND_TIMEWAIT;
 	if (sk->write_seq == 0) /* which means "to be chosen" */
 		sk->write_seq = 1;
-	sk->ts_recent = tw->ts_recent;
+	sk->c.ts_recent = tw->c.ts_recent;
 	sk->ts_recent_us = tw->ts_recent_us;
 	snmp_inc(sk->stack, TcpExtTWRecycled);
 	timewait_free(tw);
@@ -292,7 +292,7 @@ static void take_over(struct tcp_sock *sk, struct timewait_sock *tw)
 static bool claim_tuple(struct tcp_sock *sk, uint16_t port, bool named)
 {
 	struct sock_common *c =
-	    ehash_lookup(sk->stack, &sk->c.laddr, port, &sk->c.raddr, sk->c.rport);
+	    ehash_lookup(sk->stack, sk->c.laddr, port, sk->c.raddr, sk->c.rport);
 	if (!c || c == &sk->c)
 		return true;
 	if (c->kind != SOCK_KIND_TIMEWAIT)
@@ -306,15 +306,8 @@ static bool claim_tuple(struct tcp_sock *sk, uint16_t port, bool named)
 
 static uint32_t destination_hash(const struct tcp_sock *sk)
 {
-	struct {
-		struct ip_addr laddr, raddr;
-		uint32_t rport;
-	} in;
-	memset(&in, 0, sizeof(in));
-	in.laddr = sk->c.laddr;
-	in.raddr = sk->c.raddr;
-	in.rport = sk->c.rport;
-	return (uint32_t)siphash(&sk->stack->tcp.port_key, &in, sizeof(in));
+	uint32_t key[3] = {sk->c.laddr.v4, sk->c.raddr.v4, sk->c.rport};
+	return (uint32_t)siphash(&sk->stack->tcp.port_key, key, sizeof(key));
 }
 
 /* RFC 6056 3.3.3, algorithm 3 */
@@ -324,7 +317,7 @@ int bind_connect(struct tcp_sock *sk)
 	struct port_range r = ephemeral_ports(st);
 	uint32_t offset = destination_hash(sk);
 	sk->write_seq = 0;
-	sk->ts_recent = 0;
+	sk->c.ts_recent = 0;
 	sk->ts_recent_us = 0;
 	if (sk->bucket)
 		return claim_tuple(sk, sk->c.lport, true) ? 0 : -EADDRNOTAVAIL;

@@ -23,13 +23,13 @@ static int connect_state_error(const struct tcp_sock *sk)
 }
 
 /* RFC 1122 3.2.1.3: 0.0.0.0 as a destination means this host. */
-static struct ip_addr destination(const struct tcp_sock *sk, const struct sock_addr *remote)
+static struct addr4 destination(const struct tcp_sock *sk, const struct sock_addr *remote)
 {
 	if (!ip_addr_is_any(&remote->addr))
-		return remote->addr;
-	if (sk->bound_addr.family == ADDR_IPV4 && sk->bound_addr.v4)
+		return addr4_of(&remote->addr);
+	if (sk->bound_addr.v4)
 		return sk->bound_addr;
-	return ip_v4(0x7f000001);
+	return (struct addr4){0x7f000001};
 }
 
 int tcp_connect_check(const struct tcp_sock *sk, const struct sock_addr *remote)
@@ -44,11 +44,10 @@ static int connect_to(struct tcp_sock *sk, const struct sock_addr *remote, bool 
 	if (err)
 		return err;
 	tcp_sock_renew(sk);
-	bool any = sk->bound_addr.family != ADDR_IPV4 || sk->bound_addr.v4 == 0;
-	sk->c.laddr = any ? (struct ip_addr){.family = ADDR_NONE} : sk->bound_addr;
+	sk->c.laddr = sk->bound_addr;
 	sk->c.raddr = destination(sk, remote);
 	sk->c.rport = remote->port;
-	sk->tstamp_ok = tcp_offers_timestamps(sk); /* for the size of what is offered */
+	sk->c.tstamp_ok = tcp_offers_timestamps(sk); /* for the size of what is offered */
 	err = tcp_sock_route(sk);
 	if (!err && sk->auth)
 		err = tcp_auth_connect(sk);
@@ -83,18 +82,14 @@ int tcp_connect_start(struct tcp_sock *sk, bool fast)
 {
 	struct stack *st = sk->stack;
 	tcp_set_state(sk, TCP_SYN_SENT);
-	int err = ehash_insert(st, &sk->c);
-	if (err) {
-		tcp_set_state(sk, TCP_CLOSE);
-		return err;
-	}
+	ehash_insert(st, &sk->c);
 	if (sk->write_seq) /* bind_connect() chose one to follow a TIME_WAIT's */
 		sk->iss = sk->write_seq;
 	else if (!sk->iss)
 		sk->iss = tcp_isn(st, &sk->c);
 	sk->ts_off = tcp_ts_offset(st, &sk->c);
 	tcp_select_initial_window(st, tcp_full_space(sk), sk->advmss, sk->window_clamp,
-				  st->sysctl.tcp_window_scaling, &sk->rcv_wnd, &sk->rcv_wscale);
+				  st->sysctl.tcp_window_scaling, &sk->rcv_wnd, &sk->c.rcv_wscale);
 	sk->rcv_ssthresh = sk->rcv_wnd;
 	ecn_offer(sk);
 	snmp_inc(st, TcpActiveOpens);
@@ -111,14 +106,14 @@ static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)
 	const struct tcp_options *o = &seg->opt;
 	const struct sysctls *ctl = &sk->stack->sysctl;
 	sk->mss_clamp = o->mss ? o->mss : TCP_DEFAULT_MSS;
-	sk->tstamp_ok = tcp_offers_timestamps(sk) && o->has_ts;
+	sk->c.tstamp_ok = tcp_offers_timestamps(sk) && o->has_ts;
 	sk->sack_ok = ctl->tcp_sack && o->sack_permitted;
 	sk->wscale_ok = ctl->tcp_window_scaling && o->has_wscale;
 	sk->snd_wscale = sk->wscale_ok ? o->wscale : 0;
 	if (!sk->wscale_ok)
-		sk->rcv_wscale = 0;
-	if (sk->tstamp_ok) {
-		sk->ts_recent = o->tsval;
+		sk->c.rcv_wscale = 0;
+	if (sk->c.tstamp_ok) {
+		sk->c.ts_recent = o->tsval;
 		sk->ts_recent_us = sk->stack->now_us;
 	}
 	ecn_rcv_syn(sk, seg);
@@ -137,7 +132,7 @@ static bool syn_sent_ack_ok(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	if (!seq_gt(seg->ack, sk->snd_una) || seq_gt(seg->ack, sk->snd_nxt))
 		return false;
-	if (!sk->tstamp_ok || !seg->opt.has_ts || seg->opt.tsecr == 0)
+	if (!sk->c.tstamp_ok || !seg->opt.has_ts || seg->opt.tsecr == 0)
 		return true;
 	uint32_t now_ms = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
 	uint32_t first_ms = tcp_ts_clock_ms(sk->created_us) + sk->ts_off;
@@ -196,7 +191,7 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 		return;
 	}
 	if (seg->opt.has_ts && sk->ts_recent_us &&
-	    !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval)) {
+	    !tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_us, seg->opt.tsval)) {
 		stack_count_drop(sk->stack, NULL, DROP_TCP_RFC7323_PAWS);
 		return;
 	}

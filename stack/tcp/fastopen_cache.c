@@ -10,7 +10,7 @@
 
 struct fastopen_entry {
 	struct list hash_node, lru_node;
-	struct ip_addr laddr, raddr;
+	struct addr4 laddr, raddr;
 	uint64_t learnt_us;
 	struct fastopen_known known;
 };
@@ -26,7 +26,7 @@ static struct fastopen_entry *look_up(struct stack *st, const struct sock_common
 {
 	list_for_each (node, bucket_of(st, c)) {
 		struct fastopen_entry *e = container_of(node, struct fastopen_entry, hash_node);
-		if (ip_addr_equal(&e->raddr, &c->raddr) && ip_addr_equal(&e->laddr, &c->laddr))
+		if (e->raddr.v4 == c->raddr.v4 && e->laddr.v4 == c->laddr.v4)
 			return e;
 	}
 	return NULL;

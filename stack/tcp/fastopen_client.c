@@ -81,11 +81,10 @@ int tcp_fastopen_room(struct tcp_sock *sk, const struct sock_addr *remote)
 	int err = tcp_connect_check(sk, remote);
 	if (err)
 		return err;
-	struct sock_common c = {.raddr = remote->addr, .laddr = sk->bound_addr};
-	uint32_t hint = c.laddr.family == ADDR_IPV4 ? c.laddr.v4 : 0;
-	if (ip_route_output(st, c.raddr.v4, hint, &path) != 0)
+	struct sock_common c = {.raddr = addr4_of(&remote->addr), .laddr = sk->bound_addr};
+	if (ip_route_output(st, c.raddr.v4, c.laddr.v4, &path) != 0)
 		return 0; /* connect() will say so */
-	c.laddr = ip_v4(path.src);
+	c.laddr.v4 = path.src;
 	struct fastopen_known known = fastopen_cache_get(st, &c);
 	if (is_suspended(st) || (known.cookie_len == 0 && !needs_no_cookie(sk)))
 		return 0;

@@ -170,7 +170,7 @@ static bool open_child(struct tcp_sock *listener, struct request_sock *req, stru
 	struct tcp_sock *child = tcp_create_child(listener, req, seg);
 	if (!child)
 		return false;
-	(void)ehash_insert(st, &child->c); /* it is hashed nowhere: this cannot fail */
+	ehash_insert(st, &child->c);
 	accept_queue_add(listener, child);
 	child->fastopen_child = true;
 	child->fastopen_new_cookie = new_cookie;

@@ -4,48 +4,32 @@
  *
  * The established hash holds every connection, request_sock and timewait_sock by its four-tuple,
  * under a keyed hash (nobody outside can aim at one chain), and doubles when half as many as it has
- * chains are in it: a lookup that finds nothing then rarely touches a stranger's memory. Listeners are
+ * chains are in it: a lookup that finds nothing then rarely touches a stranger's memory, and a chain
+ * is so short that what leaves it is found from its beginning. Listeners are
  * in a hash of their own, by port; the one bound to the address goes before the one bound to any,
  * and among several with SO_REUSEPORT the four-tuple's hash chooses.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "stack/stack_impl.h"
 
 #define EHASH_MAX (1u << 22)
 
-static uint64_t tuple_hash(struct stack *st, const struct ip_addr *laddr, uint16_t lport,
-			   const struct ip_addr *raddr, uint16_t rport)
+static uint64_t tuple_hash(const struct stack *st, struct addr4 laddr, uint16_t lport,
+			   struct addr4 raddr, uint16_t rport)
 {
-	struct {
-		struct ip_addr laddr, raddr;
-		uint32_t ports;
-	} key;
-	uint32_t ports = (uint32_t)lport << 16 | rport;
-	if (laddr->family == ADDR_IPV4) {
-		uint32_t key4[3] = {laddr->v4, raddr->v4, ports};
-		return siphash(&st->tcp.ehash_key, key4, sizeof(key4));
-	}
-	memset(&key, 0, sizeof(key));
-	key.laddr = *laddr;
-	key.raddr = *raddr;
-	key.ports = ports;
-	return siphash(&st->tcp.ehash_key, &key, sizeof(key));
+	uint32_t key[3] = {laddr.v4, raddr.v4, (uint32_t)lport << 16 | rport};
+	return siphash(&st->tcp.ehash_key, key, sizeof(key));
 }
 
-static struct sock_common **ehash_chain(struct stack *st, const struct sock_common *c)
+static struct sock_common **ehash_chain(struct stack *st, uint32_t hash)
 {
-	uint64_t h = tuple_hash(st, &c->laddr, c->lport, &c->raddr, c->rport);
-	return &st->tcp.ehash[h & (st->tcp.ehash_size - 1)];
+	return &st->tcp.ehash[hash & (st->tcp.ehash_size - 1)];
 }
 
 static void chain_add(struct sock_common **chain, struct sock_common *c)
 {
 	c->hash_next = *chain;
-	c->hash_pprev = chain;
-	if (*chain)
-		(*chain)->hash_pprev = &c->hash_next;
 	*chain = c;
 }
 
@@ -64,45 +48,61 @@ static void ehash_grow(struct stack *st)
 		struct sock_common *next;
 		for (struct sock_common *c = old[i]; c; c = next) {
 			next = c->hash_next;
-			chain_add(ehash_chain(st, c), c);
+			chain_add(ehash_chain(st, c->hash), c);
 		}
 	}
 	free(old);
 }
 
-struct sock_common *ehash_lookup(struct stack *st, const struct ip_addr *laddr, uint16_t lport,
-				 const struct ip_addr *raddr, uint16_t rport)
+struct sock_common *ehash_lookup(struct stack *st, struct addr4 laddr, uint16_t lport,
+				 struct addr4 raddr, uint16_t rport)
 {
-	uint64_t h = tuple_hash(st, laddr, lport, raddr, rport);
-	struct sock_common *c = st->tcp.ehash[h & (st->tcp.ehash_size - 1)];
-	while (c && !(c->lport == lport && c->rport == rport && ip_addr_equal(&c->raddr, raddr) &&
-		      ip_addr_equal(&c->laddr, laddr)))
+	struct sock_common *c =
+	    *ehash_chain(st, (uint32_t)tuple_hash(st, laddr, lport, raddr, rport));
+	while (c && !(c->lport == lport && c->rport == rport && c->raddr.v4 == raddr.v4 &&
+		      c->laddr.v4 == laddr.v4))
 		c = c->hash_next;
 	return c;
 }
 
-int ehash_insert(struct stack *st, struct sock_common *c)
+void ehash_insert(struct stack *st, struct sock_common *c)
 {
 	struct tcp_layer *tcp = &st->tcp;
-	if (c->hash_pprev)
-		return -EINVAL;
 	if (2 * tcp->ehash_count >= tcp->ehash_size && tcp->ehash_size < EHASH_MAX)
 		ehash_grow(st);
-	chain_add(ehash_chain(st, c), c);
+	c->hash = (uint32_t)tuple_hash(st, c->laddr, c->lport, c->raddr, c->rport);
+	chain_add(ehash_chain(st, c->hash), c);
+	c->hashed = true;
 	tcp->ehash_count++;
-	return 0;
+}
+
+/* What points to c in its chain. */
+static struct sock_common **link_to(struct stack *st, const struct sock_common *c)
+{
+	struct sock_common **link = ehash_chain(st, c->hash);
+	while (*link != c)
+		link = &(*link)->hash_next;
+	return link;
 }
 
 void ehash_remove(struct stack *st, struct sock_common *c)
 {
-	if (!c->hash_pprev)
+	if (!c->hashed)
 		return;
-	*c->hash_pprev = c->hash_next;
-	if (c->hash_next)
-		c->hash_next->hash_pprev = c->hash_pprev;
+	*link_to(st, c) = c->hash_next;
 	c->hash_next = NULL;
-	c->hash_pprev = NULL;
+	c->hashed = false;
 	st->tcp.ehash_count--;
+}
+
+void ehash_replace(struct stack *st, struct sock_common *old, struct sock_common *c)
+{
+	c->hash = old->hash;
+	c->hash_next = old->hash_next;
+	c->hashed = true;
+	*link_to(st, old) = c;
+	old->hash_next = NULL;
+	old->hashed = false;
 }
 
 /* --- listeners ------------------------------------------------------------------------------- */
@@ -131,9 +131,9 @@ static int listener_score(const struct tcp_sock *sk, const struct tcp_segment *s
 {
 	if (sk->c.lport != seg->dport)
 		return 0;
-	if (ip_addr_is_any(&sk->bound_addr))
+	if (sk->bound_addr.v4 == 0)
 		return 1;
-	return ip_addr_equal(&sk->bound_addr, &seg->ip.dst) ? 2 : 0;
+	return sk->bound_addr.v4 == seg->ip.dst.v4 ? 2 : 0;
 }
 
 static struct tcp_sock *nth_of_group(struct list *chain, const struct tcp_segment *seg, int score,
@@ -141,7 +141,7 @@ static struct tcp_sock *nth_of_group(struct list *chain, const struct tcp_segmen
 {
 	list_for_each (pos, chain) {
 		struct tcp_sock *sk = container_of(pos, struct listen_queue, hash_node)->listener;
-		if (sk->reuseport && listener_score(sk, seg) == score && n-- == 0)
+		if (sk->c.reuseport && listener_score(sk, seg) == score && n-- == 0)
 			return sk;
 	}
 	return NULL;
@@ -161,11 +161,12 @@ struct tcp_sock *listener_lookup(struct stack *st, const struct tcp_segment *seg
 			best_score = score;
 			group = 0;
 		}
-		if (score && score == best_score && sk->reuseport)
+		if (score && score == best_score && sk->c.reuseport)
 			group++;
 	}
-	if (!best || !best->reuseport || group < 2)
+	if (!best || !best->c.reuseport || group < 2)
 		return best;
-	uint64_t h = tuple_hash(st, &seg->ip.dst, seg->dport, &seg->ip.src, seg->sport);
+	uint64_t h =
+	    tuple_hash(st, addr4_of(&seg->ip.dst), seg->dport, addr4_of(&seg->ip.src), seg->sport);
 	return nth_of_group(chain, seg, best_score, (uint32_t)((h >> 32) * group >> 32));
 }

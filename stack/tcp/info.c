@@ -30,7 +30,7 @@ static uint32_t ms_since(const struct tcp_sock *sk, uint64_t then_us)
 
 static void info_negotiated(const struct tcp_sock *sk, struct tcp_info *info)
 {
-	if (sk->tstamp_ok)
+	if (sk->c.tstamp_ok)
 		info->tcpi_options |= TCPI_OPT_TIMESTAMPS;
 	if (sk->sack_ok)
 		info->tcpi_options |= TCPI_OPT_SACK;
@@ -40,7 +40,7 @@ static void info_negotiated(const struct tcp_sock *sk, struct tcp_info *info)
 	if (sk->wscale_ok) {
 		info->tcpi_options |= TCPI_OPT_WSCALE;
 		info->tcpi_snd_wscale = sk->snd_wscale & 15;
-		info->tcpi_rcv_wscale = sk->rcv_wscale & 15;
+		info->tcpi_rcv_wscale = sk->c.rcv_wscale & 15;
 	}
 	if (sk->ecn & ECN_OK)
 		info->tcpi_options |= TCPI_OPT_ECN;
@@ -217,8 +217,8 @@ static struct tcp_diag diag_sock(const struct tcp_sock *sk)
 static struct tcp_diag diag_common(const struct sock_common *c)
 {
 	struct tcp_diag d = {.state = c->state,
-			     .local = {.addr = c->laddr, .port = c->lport},
-			     .remote = {.addr = c->raddr, .port = c->rport}};
+			     .local = {.addr = addr4_tagged(c->laddr), .port = c->lport},
+			     .remote = {.addr = addr4_tagged(c->raddr), .port = c->rport}};
 	if (c->kind == SOCK_KIND_REQUEST) {
 		const struct request_sock *req = container_of(c, struct request_sock, c);
 		diag_timer(&d, "on", &req->timer);

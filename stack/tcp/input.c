@@ -42,7 +42,7 @@ bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_
 static bool is_disordered_ack(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	uint32_t window = (uint32_t)seg->wnd << sk->snd_wscale;
-	uint32_t late_ms = sk->ts_recent - seg->opt.tsval;
+	uint32_t late_ms = sk->c.ts_recent - seg->opt.tsval;
 	return seg->flags & TCP_ACK && seg->seq == seg->end_seq && seg->seq == sk->rcv_nxt &&
 	       seg->ack == sk->snd_una && window == sk->snd_wnd &&
 	       late_ms <= sk->rto_us / 1000 * 6 / 5;
@@ -50,20 +50,20 @@ static bool is_disordered_ack(const struct tcp_sock *sk, const struct tcp_segmen
 
 static bool paws_rejects(const struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	if (!sk->tstamp_ok || !seg->opt.has_ts)
+	if (!sk->c.tstamp_ok || !seg->opt.has_ts)
 		return false;
-	return !tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval) &&
+	return !tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_us, seg->opt.tsval) &&
 	       !is_disordered_ack(sk, seg);
 }
 
 /* RFC 7323 4.3 (2): only from a segment that spans what was acknowledged last. */
 static void replace_ts_recent(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
-	if (!sk->tstamp_ok || !seg->opt.has_ts || seq_gt(seg->seq, sk->last_ack_sent))
+	if (!sk->c.tstamp_ok || !seg->opt.has_ts || seq_gt(seg->seq, sk->last_ack_sent))
 		return;
-	if (!tcp_paws_ok(sk->stack, sk->ts_recent, sk->ts_recent_us, seg->opt.tsval))
+	if (!tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_us, seg->opt.tsval))
 		return;
-	sk->ts_recent = seg->opt.tsval;
+	sk->c.ts_recent = seg->opt.tsval;
 	sk->ts_recent_us = sk->stack->now_us;
 }
 
@@ -202,7 +202,7 @@ static bool is_predicted(const struct tcp_sock *sk, const struct tcp_segment *se
 	return sk->c.state == TCP_ESTABLISHED && (seg->flags & ~TCP_PSH) == TCP_ACK &&
 	       seg->seq == sk->rcv_nxt &&
 	       seq_leq(seg->end_seq, sk->rcv_nxt + tcp_receive_window(sk)) &&
-	       (!sk->tstamp_ok || (seg->opt.has_ts && !seq_lt(seg->opt.tsval, sk->ts_recent)));
+	       (!sk->c.tstamp_ok || (seg->opt.has_ts && !seq_lt(seg->opt.tsval, sk->c.ts_recent)));
 }
 
 /* --- what the ACK brings about --------------------------------------------------------------- */

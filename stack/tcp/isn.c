@@ -8,16 +8,10 @@
 
 static uint32_t keyed_hash(const struct siphash_key *key, const struct sock_common *c, bool ports)
 {
-	struct {
-		struct ip_addr laddr, raddr;
-		uint32_t ports;
-	} in;
-	memset(&in, 0, sizeof(in));
-	in.laddr = c->laddr;
-	in.raddr = c->raddr;
+	uint32_t in[3] = {c->laddr.v4, c->raddr.v4};
 	if (ports)
-		in.ports = (uint32_t)c->lport << 16 | c->rport;
-	return (uint32_t)siphash(key, &in, sizeof(in));
+		in[2] = (uint32_t)c->lport << 16 | c->rport;
+	return (uint32_t)siphash(key, in, sizeof(in));
 }
 
 uint32_t tcp_isn(struct stack *st, const struct sock_common *c)

@@ -96,8 +96,10 @@ bool listen_complete(struct tcp_sock *listener, struct request_sock *req, struct
 		return false;
 	}
 	snmp_inc(st, TcpPassiveOpens);
-	ehash_remove(st, &req->c);
-	(void)ehash_insert(st, &child->c); /* it is hashed nowhere: this cannot fail */
+	if (req->c.hashed)
+		ehash_replace(st, &req->c, &child->c);
+	else /* made up from a cookie */
+		ehash_insert(st, &child->c);
 	accept_queue_add(listener, child);
 	tcp_rcv(child, seg); /* RFC 9293 3.10.7.4, fifth: to ESTABLISHED */
 	tcp_event(listener, TCP_EVENT_ACCEPT);
@@ -228,7 +230,7 @@ int listen_start(struct tcp_sock *sk, int backlog)
 	if (!lq)
 		return -ENOMEM;
 	sk->c.laddr = sk->bound_addr;
-	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
+	sk->c.raddr = (struct addr4){0};
 	/* Others may have bound the port with SO_REUSEADDR too: only one of them can listen. */
 	int err = bind_port(sk, sk->bucket ? sk->c.lport : 0);
 	if (err) {
@@ -255,7 +257,7 @@ int tcp_listen(struct tcp_sock *sk, int backlog)
 	}
 	/* A connection that has ended stays one until tcp_disconnect() (Linux's sock->state), but
 	 * not an attempt that was refused: that has never heard a sequence number. */
-	bool was_connected = sk->c.raddr.family != ADDR_NONE && sk->rcv_nxt != 0;
+	bool was_connected = sk->c.raddr.v4 != 0 && sk->rcv_nxt != 0;
 	if (sk->c.state != TCP_CLOSE || was_connected)
 		return -EINVAL;
 	return listen_start(sk, backlog);

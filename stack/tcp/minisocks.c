@@ -26,8 +26,8 @@ static void init_receive_side(struct tcp_sock *sk, const struct request_sock *re
 	sk->irs = req->irs;
 	sk->rcv_nxt = sk->copied_seq = sk->rcv_wup = sk->last_ack_sent = req->irs + 1;
 	sk->rcv_wnd = sk->rcv_ssthresh = req->rcv_wnd;
-	sk->rcv_wscale = req->rcv_wscale;
-	sk->ts_recent = req->ts_recent;
+	sk->c.rcv_wscale = req->c.rcv_wscale;
+	sk->c.ts_recent = req->c.ts_recent;
 	sk->ts_recent_us = sk->stack->now_us;
 	sk->ts_off = req->ts_off;
 }
@@ -62,10 +62,10 @@ struct tcp_sock *tcp_create_child(struct tcp_sock *listener, const struct reques
 	sk->c.rport = req->c.rport;
 	sk->bound_addr = req->c.laddr;
 	sk->wscale_ok = req->wscale_ok;
-	sk->tstamp_ok = req->tstamp_ok;
+	sk->c.tstamp_ok = req->c.tstamp_ok;
 	sk->sack_ok = req->sack_ok;
 	sk->ecn = req->ecn_ok ? ECN_OK : 0;
-	sk->tos = req->tos;
+	sk->c.tos = req->c.tos;
 	if (listener->auth && tcp_auth_inherit(sk, req) != 0) {
 		tcp_sock_free(sk);
 		return NULL;

@@ -11,8 +11,8 @@
 static void find(struct stack *st, const struct sock_addr *local, const struct sock_addr *remote,
 		 struct tcp_sock **sk, struct timewait_sock **tw)
 {
-	struct sock_common *c =
-	    ehash_lookup(st, &local->addr, local->port, &remote->addr, remote->port);
+	struct sock_common *c = ehash_lookup(st, addr4_of(&local->addr), local->port,
+					     addr4_of(&remote->addr), remote->port);
 	*sk = NULL;
 	*tw = NULL;
 	if (c && c->kind == SOCK_KIND_TCP && container_of(c, struct tcp_sock, c)->orphan)
@@ -44,7 +44,7 @@ bool tcp_orphan_reset(struct stack *st, const struct sock_addr *local,
 	} else if (tw) {
 		struct tcp_options none = {0};
 		tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_RST | TCP_ACK, 0, &none,
-			      tw->tos, 0);
+			      tw->c.tos, 0);
 		timewait_free(tw);
 	}
 	return sk || tw;

@@ -31,7 +31,7 @@
 /* Four blocks, or three beside timestamps; a signature leaves room for less, or for none. */
 static uint8_t sack_blocks_max(const struct tcp_sock *sk)
 {
-	uint32_t taken = 4 + (sk->tstamp_ok ? 12u : 0u);
+	uint32_t taken = 4 + (sk->c.tstamp_ok ? 12u : 0u);
 	if (sk->auth)
 		taken += tcp_auth_option_bytes(sk);
 	return taken < TCP_OPTIONS_MAX_BYTES ? (uint8_t)((TCP_OPTIONS_MAX_BYTES - taken) / 8) : 0;
@@ -72,10 +72,10 @@ static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
 	/* As Linux: no more than the path is known to carry. */
 	opt->mss = (uint16_t)min_u32(sk->advmss,
 				     max_u32(sk->pmtu_bytes, 576) - IPV4_HDR_BYTES - TCP_HDR_BYTES);
-	opt->has_ts = offer ? tcp_offers_timestamps(sk) : sk->tstamp_ok;
+	opt->has_ts = offer ? tcp_offers_timestamps(sk) : sk->c.tstamp_ok;
 	opt->sack_permitted = offer ? ctl->tcp_sack : sk->sack_ok;
 	opt->has_wscale = offer ? ctl->tcp_window_scaling : sk->wscale_ok;
-	opt->wscale = sk->rcv_wscale;
+	opt->wscale = sk->c.rcv_wscale;
 	fastopen_syn_option(sk, opt);
 }
 
@@ -85,10 +85,10 @@ static void fill_options(const struct tcp_sock *sk, uint8_t flags, struct tcp_op
 	if (flags & TCP_SYN)
 		fill_syn_options(sk, opt);
 	else
-		opt->has_ts = sk->tstamp_ok;
+		opt->has_ts = sk->c.tstamp_ok;
 	if (opt->has_ts) {
 		opt->tsval = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
-		opt->tsecr = flags & TCP_ACK ? sk->ts_recent : 0;
+		opt->tsecr = flags & TCP_ACK ? sk->c.ts_recent : 0;
 	}
 	if (!(flags & (TCP_SYN | TCP_RST)))
 		opt->sack_cnt = fill_sack_blocks(sk, opt->sack);
@@ -97,7 +97,7 @@ static void fill_options(const struct tcp_sock *sk, uint8_t flags, struct tcp_op
 /* RFC 7323 2.2: the window in a SYN is not scaled. */
 static uint16_t window_field(struct tcp_sock *sk, uint8_t flags)
 {
-	uint32_t wnd = flags & TCP_SYN ? sk->rcv_wnd : tcp_select_window(sk) >> sk->rcv_wscale;
+	uint32_t wnd = flags & TCP_SYN ? sk->rcv_wnd : tcp_select_window(sk) >> sk->c.rcv_wscale;
 	return (uint16_t)min_u32(wnd, 65535);
 }
 
@@ -152,11 +152,11 @@ int tcp_transmit(struct tcp_sock *sk, uint32_t seq, uint32_t len, uint8_t flags,
 	tx.hdr_len = (uint16_t)(TCP_HDR_BYTES + opt_len);
 	tcp_header_write(tx.hdr, sk->c.lport, sk->c.rport, seq, flags & TCP_ACK ? sk->rcv_nxt : 0,
 			 tx.hdr_len, flags, wnd, urg);
-	tx.src = sk->c.laddr;
-	tx.dst = sk->c.raddr;
+	tx.src = addr4_tagged(sk->c.laddr);
+	tx.dst = addr4_tagged(sk->c.raddr);
 	tx.proto = IPPROTO_TCP_;
 	tx.ttl = sk->ttl;
-	tx.tos = sk->tos | ecn;
+	tx.tos = sk->c.tos | ecn;
 	tx.df = ip_sk_dont_fragment(sk); /* RFC 1191: path MTU discovery */
 	tx.csum_offset = 16;
 	tx.ecn_cwr = flags & TCP_CWR;

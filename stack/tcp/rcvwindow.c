@@ -38,7 +38,7 @@ static uint32_t mss_estimate(const struct tcp_sock *sk)
 /* A multiple of what the scale can express, but not nothing. */
 static uint32_t in_units(const struct tcp_sock *sk, uint32_t window)
 {
-	uint32_t unit = 1u << sk->rcv_wscale;
+	uint32_t unit = 1u << sk->c.rcv_wscale;
 	return window < unit ? unit : window & ~(unit - 1);
 }
 
@@ -57,7 +57,7 @@ static uint32_t window_to_offer(const struct tcp_sock *sk)
 	bool pressed = tcp_memory_pressure(sk->stack) || tcp_owner_is_pressed(sk);
 	if (pressed && free > PRESSED_WINDOW_SEGS * sk->advmss)
 		free = PRESSED_WINDOW_SEGS * sk->advmss;
-	if (sk->rcv_wscale)
+	if (sk->c.rcv_wscale)
 		return in_units(sk, free);
 	if (now <= free && now + mss > free)
 		return now;
@@ -75,7 +75,7 @@ static void count_zero_windows(struct tcp_sock *sk, uint32_t before, uint32_t af
 uint32_t tcp_select_window(struct tcp_sock *sk)
 {
 	uint32_t now = tcp_receive_window(sk), window = window_to_offer(sk);
-	uint32_t unit = 1u << sk->rcv_wscale, most = 65535u << sk->rcv_wscale;
+	uint32_t unit = 1u << sk->c.rcv_wscale, most = 65535u << sk->c.rcv_wscale;
 	if (window < now) { /* RFC 9293 3.8.6.2.1: never take back */
 		if (window == 0)
 			snmp_inc(sk->stack, TcpExtTCPWantZeroWindowAdv);
@@ -264,9 +264,9 @@ void tcp_data_arrives(struct tcp_sock *sk, const struct pkt *p, const struct tcp
 	if (!sk->ack_delayed)
 		sk->rcv_pushed = false;
 	tcp_measure_rcv_mss(sk, p);
-	if (sk->tstamp_ok && opt->has_ts && opt->tsecr)
+	if (sk->c.tstamp_ok && opt->has_ts && opt->tsecr)
 		rcv_rtt_from_timestamp(sk, p, opt->tsecr);
-	else if (!sk->tstamp_ok)
+	else if (!sk->c.tstamp_ok)
 		rcv_rtt_from_window(sk);
 	adapt_ato(sk);
 	open_window(sk, p);

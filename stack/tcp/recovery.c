@@ -154,7 +154,7 @@ static bool echoes_original(const struct tcp_sock *sk, const struct tcp_segment 
 	if (sk->first_retrans_us == 0)
 		return false;
 	uint32_t stamp = tcp_ts_clock_ms(sk->first_retrans_us) + sk->ts_off;
-	return sk->tstamp_ok && seg->opt.has_ts && seg->opt.tsecr != 0 &&
+	return sk->c.tstamp_ok && seg->opt.has_ts && seg->opt.tsecr != 0 &&
 	       seq_lt(seg->opt.tsecr, stamp);
 }
 

@@ -89,8 +89,8 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	struct stack *st = listener->stack;
 	struct ip_path path;
 	memset(req, 0, sizeof(*req));
-	req->c = (struct sock_common){.laddr = seg->ip.dst,
-				      .raddr = seg->ip.src,
+	req->c = (struct sock_common){.laddr = addr4_of(&seg->ip.dst),
+				      .raddr = addr4_of(&seg->ip.src),
 				      .lport = seg->dport,
 				      .rport = seg->sport,
 				      .kind = SOCK_KIND_REQUEST,
@@ -106,17 +106,17 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	req->wscale_ok = opt->has_wscale;
 	req->snd_wscale = opt->wscale;
 	req->sack_ok = opt->sack_permitted;
-	req->tstamp_ok = opt->has_ts;
+	req->c.tstamp_ok = opt->has_ts;
 	req->ecn_ok = ecn_accepts(st, seg);
-	req->ts_recent = opt->tsval;
+	req->c.ts_recent = opt->tsval;
 	req->ts_off = opt->has_ts ? tcp_ts_offset(st, &req->c) : 0;
-	req->tos =
-	    st->sysctl.tcp_reflect_tos ? (uint8_t)(seg->ip.tos & ~IP_ECN_MASK) : listener->tos;
+	req->c.tos =
+	    st->sysctl.tcp_reflect_tos ? (uint8_t)(seg->ip.tos & ~IP_ECN_MASK) : listener->c.tos;
 	uint32_t mss = min_set(listener->user_mss, path.advmss);
 	tcp_select_initial_window(st, tcp_full_space(listener),
-				  mss - (req->tstamp_ok ? TS_OPTION_BYTES : 0),
+				  mss - (req->c.tstamp_ok ? TS_OPTION_BYTES : 0),
 				  min_set(listener->window_clamp, path.window), req->wscale_ok,
-				  &req->rcv_wnd, &req->rcv_wscale);
+				  &req->rcv_wnd, &req->c.rcv_wscale);
 	return true;
 }
 
@@ -132,10 +132,7 @@ struct request_sock *request_add(const struct request_sock *init)
 	*req = *init;
 	list_init(&req->node);
 	timer_init(&req->timer, synack_timeout);
-	if (ehash_insert(st, &req->c) != 0) {
-		slab_free(&st->tcp.request_slab, req);
-		return NULL;
-	}
+	ehash_insert(st, &req->c);
 	list_add_tail(&lq->syn_queue, &req->node);
 	lq->qlen++;
 	lq->young++;
@@ -170,11 +167,11 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	struct tcp_options opt = {
 	    .mss = (uint16_t)min_set(listener->user_mss, path.advmss),
 	    .has_wscale = req->wscale_ok,
-	    .wscale = req->rcv_wscale,
+	    .wscale = req->c.rcv_wscale,
 	    .sack_permitted = req->sack_ok,
-	    .has_ts = req->tstamp_ok,
+	    .has_ts = req->c.tstamp_ok,
 	    .tsval = ts_ms + req->ts_off,
-	    .tsecr = req->ts_recent,
+	    .tsecr = req->c.ts_recent,
 	};
 	if (req->fastopen_cookie) {
 		opt.has_tfo = true;
@@ -186,8 +183,8 @@ void request_send_synack(const struct request_sock *req, uint32_t ts_ms)
 	uint16_t wnd = (uint16_t)(req->rcv_wnd < 65535 ? req->rcv_wnd : 65535);
 	trace_synack(req, opt.mss);
 	uint8_t flags = TCP_SYN | TCP_ACK | (req->ecn_ok ? TCP_ECE : 0);
-	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, flags, wnd, &opt, req->tos,
-		      listener->ttl);
+	tcp_send_bare(listener->stack, &req->c, req->iss, req->irs + 1, flags, wnd, &opt,
+		      req->c.tos, listener->ttl);
 }
 
 static void resend_synack(struct request_sock *req)
@@ -262,9 +259,9 @@ static void drop(struct request_sock *req, enum drop_reason why)
 static bool paws_rejects(const struct request_sock *req, const struct tcp_segment *seg)
 {
 	uint64_t now = req->listener->stack->now_us;
-	if (!req->tstamp_ok || !seg->opt.has_ts || !req->ts_recent)
+	if (!req->c.tstamp_ok || !seg->opt.has_ts || !req->c.ts_recent)
 		return false;
-	if (!seq_lt(seg->opt.tsval, req->ts_recent))
+	if (!seq_lt(seg->opt.tsval, req->c.ts_recent))
 		return false;
 	return !(seg->flags & TCP_RST && now - req->synack_us >= PAWS_MSL_US);
 }
@@ -286,11 +283,11 @@ static void answer_repeated_syn(struct request_sock *req, const struct tcp_segme
 static void send_ack(const struct request_sock *req)
 {
 	struct stack *st = req->listener->stack;
-	struct tcp_options opt = {.has_ts = req->tstamp_ok,
+	struct tcp_options opt = {.has_ts = req->c.tstamp_ok,
 				  .tsval = tcp_ts_clock_ms(st->now_us) + req->ts_off,
-				  .tsecr = req->ts_recent};
+				  .tsecr = req->c.ts_recent};
 	tcp_send_bare(st, &req->c, req->iss + 1, req->irs + 1, TCP_ACK,
-		      (uint16_t)(req->rcv_wnd >> req->rcv_wscale), &opt, req->tos,
+		      (uint16_t)(req->rcv_wnd >> req->c.rcv_wscale), &opt, req->c.tos,
 		      req->listener->ttl);
 }
 
@@ -340,7 +337,7 @@ static void take_acceptable(struct request_sock *req, struct tcp_segment *seg)
 	bool syn =
 	    seg->flags & TCP_SYN && seg->seq != req->irs; /* else it lies before the window */
 	if (seg->opt.has_ts && seq_leq(seg->seq, req->irs + 1))
-		req->ts_recent = seg->opt.tsval;
+		req->c.ts_recent = seg->opt.tsval;
 	if (seg->flags & TCP_RST || syn) {
 		snmp_inc(st, TcpAttemptFails);
 		drop(req, syn ? DROP_TCP_INVALID_SYN : DROP_TCP_RESET);

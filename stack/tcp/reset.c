@@ -41,8 +41,9 @@ void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, 
 {
 	struct tcp_sign sign;
 	tcp_sign_choose(st, c, NULL, seq, flags, &sign);
-	send_headers(st, &c->laddr, &c->raddr, c->lport, c->rport, seq, ack, flags, wnd, opt, tos,
-		     ttl, &sign);
+	struct ip_addr src = addr4_tagged(c->laddr), dst = addr4_tagged(c->raddr);
+	send_headers(st, &src, &dst, c->lport, c->rport, seq, ack, flags, wnd, opt, tos, ttl,
+		     &sign);
 }
 
 void tcp_reset_reply(struct stack *st, const struct tcp_segment *seg, const struct sock_common *c)

@@ -20,11 +20,12 @@
 
 #define SEC_US 1000000ull
 
-_Static_assert(sizeof(struct tcp_sock) <= 1088, "17 cache lines: each idle connection has one");
+_Static_assert(sizeof(struct tcp_sock) <= 1040, "each idle connection has one");
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
-/* Nothing of a connection: the fields from ecn on. Whatever hung on them is freed already. */
+/* Nothing of a connection: the fields from ecn on, and what it has in common with a request_sock or
+ * a timewait_sock. Whatever hung on them is freed already. */
 static void clear_connection(struct tcp_sock *sk)
 {
 	const struct cc_ops *cc = sk->cc;
@@ -35,6 +36,9 @@ static void clear_connection(struct tcp_sock *sk)
 	list_init(&sk->rcv_queue);
 	tcp_timers_init(sk);
 	sk->cc = cc;
+	sk->c.ts_recent = 0;
+	sk->c.tstamp_ok = false;
+	sk->c.rcv_wscale = 0;
 	sk->created_us = sk->stack->now_us;
 }
 
@@ -50,7 +54,7 @@ void tcp_sock_renew(struct tcp_sock *sk)
 	list_del(&sk->event_node);
 	list_del(&sk->flush_node);
 	sk->c.laddr = sk->bound_addr;
-	sk->c.raddr = (struct ip_addr){.family = ADDR_NONE};
+	sk->c.raddr = (struct addr4){0};
 	sk->c.rport = 0;
 	if (!sk->bucket)
 		sk->c.lport = 0;
@@ -76,7 +80,6 @@ struct tcp_sock *tcp_sock_alloc(struct stack *st, uint32_t uid, int *err)
 	}
 	sk->c.kind = SOCK_KIND_TCP;
 	sk->c.state = TCP_CLOSE;
-	sk->c.laddr = sk->c.raddr = sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
 	struct list *nodes[] = {&sk->event_node, &sk->flush_node, &sk->bind_node};
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		list_init(nodes[i]);
@@ -159,7 +162,7 @@ static void change_state(struct tcp_sock *sk, enum tcp_state state, int err)
 	fastopen_child_settled(sk);
 	sk->c.state = (uint8_t)state;
 	/* Of one that has left its place to a timewait_sock that is its life from here on. */
-	bool gone = state == TCP_CLOSE && !sk->c.hash_pprev;
+	bool gone = state == TCP_CLOSE && !sk->c.hashed;
 	if (sk->c.rport && old != state && !gone)
 		trace_state(sk->stack, &sk->c, old, state, err);
 }
@@ -207,10 +210,8 @@ int tcp_error(struct tcp_sock *sk)
 
 struct sock_addr tcp_local(const struct tcp_sock *sk)
 {
-	struct sock_addr a = {.addr = sk->c.laddr, .port = sk->c.lport};
-	if (a.addr.family == ADDR_NONE)
-		a.addr = sk->bound_addr.family ? sk->bound_addr : ip_v4(0);
-	return a;
+	struct addr4 addr = sk->c.laddr.v4 ? sk->c.laddr : sk->bound_addr;
+	return (struct sock_addr){.addr = addr4_tagged(addr), .port = sk->c.lport};
 }
 
 struct sock_addr tcp_remote(const struct tcp_sock *sk)
@@ -218,14 +219,13 @@ struct sock_addr tcp_remote(const struct tcp_sock *sk)
 	struct sock_addr none = {.addr = {.family = ADDR_NONE}};
 	if (sk->c.state == TCP_CLOSE || sk->c.state == TCP_LISTEN)
 		return none;
-	return (struct sock_addr){.addr = sk->c.raddr, .port = sk->c.rport};
+	return (struct sock_addr){.addr = addr4_tagged(sk->c.raddr), .port = sk->c.rport};
 }
 
 struct tcp_sock *tcp_peer_here(const struct tcp_sock *sk)
 {
 	const struct sock_common *c = &sk->c;
-	struct sock_common *peer =
-	    ehash_lookup(sk->stack, &c->raddr, c->rport, &c->laddr, c->lport);
+	struct sock_common *peer = ehash_lookup(sk->stack, c->raddr, c->rport, c->laddr, c->lport);
 	return peer && peer->kind == SOCK_KIND_TCP ? container_of(peer, struct tcp_sock, c) : NULL;
 }
 
@@ -234,12 +234,11 @@ struct tcp_sock *tcp_peer_here(const struct tcp_sock *sk)
 int tcp_sock_route(struct tcp_sock *sk)
 {
 	struct ip_path path;
-	uint32_t hint = sk->c.laddr.family == ADDR_IPV4 ? sk->c.laddr.v4 : 0;
-	int err = ip_route_output(sk->stack, sk->c.raddr.v4, hint, &path);
+	int err = ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path);
 	if (err)
 		return err;
-	if (hint == 0)
-		sk->c.laddr = ip_v4(path.src);
+	if (sk->c.laddr.v4 == 0)
+		sk->c.laddr.v4 = path.src;
 	uint32_t advmss = path.advmss ? path.advmss : path.mtu_bytes - 40;
 	if (sk->user_mss && sk->user_mss < advmss)
 		advmss = sk->user_mss;
@@ -254,7 +253,7 @@ int tcp_sock_route(struct tcp_sock *sk)
 
 static uint32_t option_bytes(const struct tcp_sock *sk)
 {
-	return (sk->tstamp_ok ? 12 : 0) + (sk->auth ? tcp_auth_option_bytes(sk) : 0);
+	return (sk->c.tstamp_ok ? 12 : 0) + (sk->auth ? tcp_auth_option_bytes(sk) : 0);
 }
 
 /* RFC 6691: the MSS options speak of segments without options; what is sent counts them. */
@@ -409,12 +408,13 @@ bool tcp_park(struct tcp_sock *sk, struct sock_addr *bound)
 {
 	bool was_bound = sk->bucket && sk->bound_port_set;
 	if (was_bound)
-		*bound = (struct sock_addr){.addr = sk->bound_addr, .port = sk->c.lport};
+		*bound =
+		    (struct sock_addr){.addr = addr4_tagged(sk->bound_addr), .port = sk->c.lport};
 	bind_release(sk);
 	sndbuf_purge(sk);
 	tcp_rcv_queues_purge(sk);
 	sk->bound_port_set = false;
-	sk->bound_addr = (struct ip_addr){.family = ADDR_NONE};
+	sk->bound_addr = (struct addr4){0};
 	sk->user = NULL;
 	sk->events = 0;
 	list_del(&sk->event_node);

@@ -87,10 +87,10 @@ static int set_socket(struct tcp_sock *sk, int name, int value, const void *val,
 {
 	switch (name) {
 	case SO_REUSEADDR:
-		sk->reuseaddr = value != 0;
+		sk->c.reuseaddr = value != 0;
 		return 0;
 	case SO_REUSEPORT:
-		sk->reuseport = value != 0;
+		sk->c.reuseport = value != 0;
 		return 0;
 	case SO_KEEPALIVE:
 		set_keepalive(sk, value != 0);
@@ -340,10 +340,10 @@ static int get_socket_int(struct tcp_sock *sk, int name, int *value)
 {
 	switch (name) {
 	case SO_REUSEADDR:
-		*value = sk->reuseaddr;
+		*value = sk->c.reuseaddr;
 		return 0;
 	case SO_REUSEPORT:
-		*value = sk->reuseport;
+		*value = sk->c.reuseport;
 		return 0;
 	case SO_KEEPALIVE:
 		*value = sk->keepalive;
@@ -537,8 +537,8 @@ bool tcp_linger(const struct tcp_sock *sk, int *seconds)
 
 bool sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 {
-	child->reuseaddr = listener->reuseaddr;
-	child->reuseport = listener->reuseport;
+	child->c.reuseaddr = listener->c.reuseaddr;
+	child->c.reuseport = listener->c.reuseport;
 	child->nodelay = listener->nodelay;
 	child->cork = listener->cork;
 	child->keepalive = listener->keepalive;
@@ -558,7 +558,7 @@ bool sockopt_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 	child->recvmsg_inq = listener->recvmsg_inq;
 	child->thin_linear_timeouts = listener->thin_linear_timeouts;
 	child->user_mss = listener->user_mss;
-	child->tos = listener->tos;
+	child->c.tos = listener->c.tos;
 	child->ip_cmsg = listener->ip_cmsg;
 	child->freebind = listener->freebind;
 	child->pmtudisc = listener->pmtudisc;

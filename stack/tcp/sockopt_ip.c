@@ -48,7 +48,7 @@ static int set_int(struct tcp_sock *sk, int name, int value, size_t len)
 	}
 	switch (name) {
 	case IP_TOS: /* the ECN bits are TCP's own */
-		sk->tos = (uint8_t)((value & ~ECN_MASK) | (sk->tos & ECN_MASK));
+		sk->c.tos = (uint8_t)((value & ~ECN_MASK) | (sk->c.tos & ECN_MASK));
 		return 0;
 	case IP_TTL:
 		if (len < 1 || (value != -1 && (value < 1 || value > 255)))
@@ -94,7 +94,7 @@ static int get_int(const struct tcp_sock *sk, int name, int *value)
 	}
 	switch (name) {
 	case IP_TOS:
-		*value = sk->tos;
+		*value = sk->c.tos;
 		return 0;
 	case IP_TTL:
 		*value = sk->ttl ? sk->ttl : (int)sk->stack->sysctl.ip_default_ttl;

@@ -38,17 +38,9 @@ static uint32_t cookie_hash(const struct stack *st, const struct request_sock *r
 			    unsigned which)
 {
 	const struct sock_common *c = &req->c;
-	struct {
-		struct ip_addr laddr, raddr;
-		uint32_t ports, count, irs;
-	} in;
-	memset(&in, 0, sizeof(in));
-	in.laddr = c->laddr;
-	in.raddr = c->raddr;
-	in.ports = (uint32_t)c->lport << 16 | c->rport;
-	in.count = count;
-	in.irs = which == 1 ? req->irs : 0;
-	return (uint32_t)siphash(&st->tcp.cookie_key[which], &in, sizeof(in));
+	uint32_t in[5] = {c->laddr.v4, c->raddr.v4, (uint32_t)c->lport << 16 | c->rport, count,
+			  which == 1 ? req->irs : 0};
+	return (uint32_t)siphash(&st->tcp.cookie_key[which], in, sizeof(in));
 }
 
 static uint32_t cookie_make(const struct stack *st, const struct request_sock *req, uint32_t data)
@@ -95,7 +87,7 @@ void cookie_send_synack(struct request_sock *req)
 	struct stack *st = listener->stack;
 	listener->lq->last_synq_overflow_us = st->now_us;
 	listener->lq->synq_overflow_seen = true;
-	req->ecn_ok &= req->tstamp_ok;
+	req->ecn_ok &= req->c.tstamp_ok;
 	req->iss = cookie_make(st, req, mss_index(req->mss));
 	snmp_inc(st, TcpExtSyncookiesSent);
 	request_send_synack(req, timestamp_with_options(req, tcp_ts_clock_ms(st->now_us)));
@@ -138,8 +130,8 @@ static bool cookie_recall(struct tcp_sock *listener, const struct tcp_segment *s
 	struct stack *st = listener->stack;
 	struct tcp_options opt = {0};
 	struct request_sock key = {.irs = seg->seq - 1,
-				   .c = {.laddr = seg->ip.dst,
-					 .raddr = seg->ip.src,
+				   .c = {.laddr = addr4_of(&seg->ip.dst),
+					 .raddr = addr4_of(&seg->ip.src),
 					 .lport = seg->dport,
 					 .rport = seg->sport}};
 	uint32_t data = cookie_data(st, &key, seg->ack - 1);
@@ -153,7 +145,7 @@ static bool cookie_recall(struct tcp_sock *listener, const struct tcp_segment *s
 	    !request_init(req, listener, seg, &opt))
 		return false;
 	req->ecn_ok =
-	    st->sysctl.tcp_ecn && req->tstamp_ok && cookie_bits(seg, req->ts_off) & TS_ECN;
+	    st->sysctl.tcp_ecn && req->c.tstamp_ok && cookie_bits(seg, req->ts_off) & TS_ECN;
 	req->irs = key.irs;
 	req->iss = seg->ack - 1;
 	return true;

@@ -104,17 +104,15 @@ struct request_sock {
 	struct tcp_sock *listener;
 	struct timer timer; /* SYN-ACK retransmission */
 	uint32_t irs, iss;  /* peer's and our initial sequence numbers */
-	uint32_t ts_recent, ts_off;
+	uint32_t ts_off;
 	uint32_t rcv_wnd;      /* bytes offered in the SYN-ACK */
 	uint64_t synack_us;    /* when the first SYN-ACK left: the child's first RTT sample */
 	uint64_t challenge_us; /* last out-of-window answer: rate limit */
 	uint16_t mss;	       /* the peer's, clamped */
-	uint8_t snd_wscale, rcv_wscale;
+	uint8_t snd_wscale;
 	uint8_t num_retrans, num_timeout;
-	uint8_t tos;
 	uint8_t ao_keyid, ao_rnext; /* what our segments are to say, as the SYN asked for */
-	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1, ecn_ok : 1,
-	    acked : 1 /* TCP_DEFER_ACCEPT */, ao_used : 1;
+	bool wscale_ok : 1, sack_ok : 1, ecn_ok : 1, acked : 1 /* TCP_DEFER_ACCEPT */, ao_used : 1;
 	bool fastopen_cookie : 1; /* goes with the first SYN-ACK */
 	bool fastopen_exp : 1;	  /* in the experimental option, as it was asked for */
 };
@@ -127,11 +125,9 @@ struct timewait_sock {
 	struct bind_bucket *bucket;
 	struct list bind_node;
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd;
-	uint32_t ts_recent, ts_off;
+	uint32_t ts_off;
 	uint64_t ts_recent_us, last_oow_ack_us;
-	uint8_t substate, rcv_wscale;
-	uint8_t tos;
-	bool tstamp_ok : 1, reuseaddr : 1, reuseport : 1;
+	uint8_t substate;
 	struct tcp_auth *auth; /* what signs the answers, or NULL */
 };
 
@@ -308,10 +304,12 @@ void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct 
 void tcp_neigh_failed(struct stack *st, const struct ip_addr *neigh);
 
 /* hashtables.c */
-struct sock_common *ehash_lookup(struct stack *st, const struct ip_addr *laddr, uint16_t lport,
-				 const struct ip_addr *raddr, uint16_t rport);
-int ehash_insert(struct stack *st, struct sock_common *c); /* -ENOMEM */
-void ehash_remove(struct stack *st, struct sock_common *c);
+struct sock_common *ehash_lookup(struct stack *st, struct addr4 laddr, uint16_t lport,
+				 struct addr4 raddr, uint16_t rport);
+void ehash_insert(struct stack *st, struct sock_common *c); /* c is hashed nowhere */
+void ehash_remove(struct stack *st, struct sock_common *c); /* safe to repeat */
+/* c, of the same addresses and ports, takes the place of `old`. */
+void ehash_replace(struct stack *st, struct sock_common *old, struct sock_common *c);
 struct tcp_sock *listener_lookup(struct stack *st,
 				 const struct tcp_segment *seg); /* SO_REUSEPORT too */
 void listener_hash(struct tcp_sock *sk);

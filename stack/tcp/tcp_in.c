@@ -69,15 +69,15 @@ static void to_connection(struct tcp_sock *sk, struct tcp_segment *seg)
 static bool still_listens(const struct tcp_sock *listener, const struct tcp_segment *seg)
 {
 	const struct stack *st = listener->stack;
-	if (!(seg->flags & TCP_SYN) || listener->reuseport || !st->ops.still_listens)
+	if (!(seg->flags & TCP_SYN) || listener->c.reuseport || !st->ops.still_listens)
 		return true;
 	return st->ops.still_listens(st->ctx, listener->user);
 }
 
 static void dispatch(struct stack *st, struct tcp_segment *seg)
 {
-	struct sock_common *c =
-	    ehash_lookup(st, &seg->ip.dst, seg->dport, &seg->ip.src, seg->sport);
+	struct sock_common *c = ehash_lookup(st, addr4_of(&seg->ip.dst), seg->dport,
+					     addr4_of(&seg->ip.src), seg->sport);
 	struct tcp_sock *listener = c ? NULL : listener_lookup(st, seg);
 	if (listener && still_listens(listener, seg))
 		to_listener(listener, seg);
@@ -130,7 +130,8 @@ void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct 
 	struct reader r = reader_of(quoted, len);
 	uint16_t lport = read_be16(&r), rport = read_be16(&r);
 	uint32_t seq = read_be32(&r);
-	struct sock_common *c = r.failed ? NULL : ehash_lookup(st, local, lport, remote, rport);
+	struct sock_common *c =
+	    r.failed ? NULL : ehash_lookup(st, addr4_of(local), lport, addr4_of(remote), rport);
 	if (!c)
 		snmp_inc(st, IcmpInErrors);
 	else if (tcp_ao_ignores_icmp(st, c, type, code))
@@ -145,7 +146,7 @@ void tcp_icmp_error(struct stack *st, const struct ip_addr *local, const struct 
 static bool goes_by(struct stack *st, const struct sock_common *c, const struct ip_addr *neigh)
 {
 	struct ip_path path;
-	if (ip_addr_equal(&c->raddr, neigh))
+	if (c->raddr.v4 == neigh->v4)
 		return true;
 	return ip_route_output(st, c->raddr.v4, c->laddr.v4, &path) == 0 && !path.local &&
 	       path.nexthop == neigh->v4;
@@ -171,7 +172,7 @@ void tcp_neigh_failed(struct stack *st, const struct ip_addr *neigh)
 {
 	list_for_each_safe (pos, &st->tcp.all) {
 		struct tcp_sock *sk = container_of(pos, struct tcp_sock, all_node);
-		if (sk->c.hash_pprev && sk->snd_una != sk->snd_nxt && goes_by(st, &sk->c, neigh))
+		if (sk->c.hashed && sk->snd_una != sk->snd_nxt && goes_by(st, &sk->c, neigh))
 			tcp_sock_icmp_error(sk, sk->snd_una, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH,
 					    0);
 	}

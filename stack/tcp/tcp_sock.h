@@ -24,17 +24,22 @@ struct sack_block {
 	uint32_t start, end; /* [start, end) */
 };
 
-/* What every entry of the established hash starts with. */
 enum sock_kind { SOCK_KIND_TCP, SOCK_KIND_REQUEST, SOCK_KIND_TIMEWAIT };
 
+/* What every entry of the established hash starts with: half a cache line. */
 struct sock_common {
-	struct sock_common *hash_next, **hash_pprev; /* pprev NULL: unhashed */
-	struct ip_addr laddr, raddr;
+	struct sock_common *hash_next;
+	uint32_t hash; /* of its addresses and ports, while it is hashed */
+	struct addr4 laddr, raddr;
 	uint16_t lport, rport; /* host order */
-	uint8_t kind;	       /* enum sock_kind */
-	uint8_t state;	       /* enum tcp_state */
-	uint16_t unused;
+	uint32_t ts_recent;    /* RFC 7323 4.3 */
+	uint8_t kind : 2;      /* enum sock_kind */
+	bool hashed : 1, tstamp_ok : 1;
+	bool reuseaddr : 1, reuseport : 1; /* not of a request_sock */
+	uint8_t state;			   /* enum tcp_state */
+	uint8_t tos, rcv_wscale;
 };
+_Static_assert(sizeof(struct sock_common) == 32, "there are many of them");
 
 enum tcp_timer_kind {
 	RTX_TIMER_NONE,
@@ -97,7 +102,7 @@ struct tcp_sock {
 	struct tcp_auth *auth;	/* keys (auth.c); NULL: none was ever set */
 	uint16_t events;
 	bool orphan : 1; /* closed by its user: it frees itself when it is done */
-	bool reuseaddr : 1, reuseport : 1, bound_addr_set : 1, bound_port_set : 1, bind_no_port : 1,
+	bool bound_addr_set : 1, bound_port_set : 1, bind_no_port : 1,
 	    freebind : 1; /* IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND */
 	bool nodelay : 1, cork : 1, keepalive : 1, linger_on : 1, oobinline : 1, quickack : 1,
 	    defer_accept_on : 1, sndbuf_locked : 1, rcvbuf_locked : 1, thin_linear_timeouts : 1,
@@ -110,8 +115,8 @@ struct tcp_sock {
 	/* --- binding (bind.c), listening (listen.c) */
 	struct bind_bucket *bucket;
 	struct list bind_node;
-	struct ip_addr bound_addr; /* what bind() said; c.laddr is what is used */
-	uint32_t ip_cmsg;	   /* 1 << IP_PKTINFO and the like: sockopt_ip.c */
+	struct addr4 bound_addr; /* what bind() said; c.laddr is what is used */
+	uint32_t ip_cmsg;	 /* 1 << IP_PKTINFO and the like: sockopt_ip.c */
 	struct listen_queue *lq;
 	struct tcp_child *child;
 	struct fastopen_keys *fastopen_keys; /* TCP_FASTOPEN_KEY, or NULL */
@@ -130,7 +135,7 @@ struct tcp_sock {
 	int16_t linger2_s; /* TCP_LINGER2 */
 	uint8_t keepcnt;
 	uint8_t syn_retries; /* TCP_SYNCNT, 0: the sysctl */
-	uint8_t tos, ttl;    /* ttl 0: default */
+	uint8_t ttl;	     /* 0: default */
 	struct tcp_pacing *pace;
 	void *cc_heap; /* the congestion control's, if cc_priv is too small for it */
 
@@ -155,8 +160,8 @@ struct tcp_sock {
 	uint16_t mss_cache; /* payload bytes per segment now, options counted */
 	uint16_t advmss;    /* what we told the peer */
 	uint16_t mss_clamp; /* what the peer told us */
-	uint8_t snd_wscale, rcv_wscale;
-	bool wscale_ok : 1, tstamp_ok : 1, sack_ok : 1;
+	uint8_t snd_wscale;
+	bool wscale_ok : 1, sack_ok : 1;
 	bool more : 1, more_holds : 1; /* the last write had MSG_MORE; and nothing has come since */
 	bool nagle_push : 1;	       /* what waits now goes, whatever Nagle says */
 	bool fin_queued : 1, fin_sent : 1, urg_pending : 1, write_blocked : 1;
@@ -192,7 +197,7 @@ struct tcp_sock {
 
 	/* --- timestamps (RFC 7323) */
 	uint64_t ts_recent_us;
-	uint32_t ts_recent, ts_off, last_ack_sent; /* Last.ACK.sent */
+	uint32_t ts_off, last_ack_sent; /* Last.ACK.sent */
 
 	/* --- RTT and RTO (RFC 6298) */
 	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us; /* srtt_us 0: none yet */

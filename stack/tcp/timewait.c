@@ -61,15 +61,15 @@ static void copy_connection(struct timewait_sock *tw, const struct tcp_sock *sk)
 	tw->rcv_nxt = sk->rcv_nxt;
 	tw->snd_nxt = sk->snd_nxt;
 	tw->rcv_wnd = tcp_receive_window(sk);
-	tw->rcv_wscale = sk->rcv_wscale;
-	tw->tstamp_ok = sk->tstamp_ok;
-	tw->ts_recent = sk->ts_recent;
+	tw->c.rcv_wscale = sk->c.rcv_wscale;
+	tw->c.tstamp_ok = sk->c.tstamp_ok;
+	tw->c.ts_recent = sk->c.ts_recent;
 	tw->ts_recent_us = sk->ts_recent_us;
 	tw->ts_off = sk->ts_off;
 	tw->last_oow_ack_us = sk->last_oow_ack_us;
-	tw->tos = sk->tos;
-	tw->reuseaddr = sk->reuseaddr;
-	tw->reuseport = sk->reuseport;
+	tw->c.tos = sk->c.tos;
+	tw->c.reuseaddr = sk->c.reuseaddr;
+	tw->c.reuseport = sk->c.reuseport;
 	if (sk->auth)
 		tw->auth = tcp_auth_for_timewait(sk);
 }
@@ -87,8 +87,7 @@ void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeo
 		timeout_us = timewait_len_us(st);
 	else if (timeout_us < least_us)
 		timeout_us = least_us;
-	ehash_remove(st, &sk->c);
-	(void)ehash_insert(st, &tw->c); /* it is hashed nowhere: this cannot fail */
+	ehash_replace(st, &sk->c, &tw->c);
 	bind_timewait(tw, sk);
 	timer_set(&st->wheel, &tw->timer, st->now_us + timeout_us);
 	snmp_inc(st, TcpExtTW);
@@ -118,11 +117,11 @@ static void drop(struct timewait_sock *tw, enum drop_reason why)
 void timewait_send_ack(struct timewait_sock *tw)
 {
 	struct stack *st = tw->stack;
-	struct tcp_options opt = {.has_ts = tw->tstamp_ok,
+	struct tcp_options opt = {.has_ts = tw->c.tstamp_ok,
 				  .tsval = tcp_ts_clock_ms(st->now_us) + tw->ts_off,
-				  .tsecr = tw->ts_recent};
+				  .tsecr = tw->c.ts_recent};
 	tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_ACK,
-		      (uint16_t)(tw->rcv_wnd >> tw->rcv_wscale), &opt, tw->tos, 0);
+		      (uint16_t)(tw->rcv_wnd >> tw->c.rcv_wscale), &opt, tw->c.tos, 0);
 }
 
 static void ack_limited(struct timewait_sock *tw, const struct tcp_segment *seg, enum snmp skipped)
@@ -139,17 +138,17 @@ static void reset(struct timewait_sock *tw, const struct tcp_segment *seg)
 
 static void note_timestamp(struct timewait_sock *tw, const struct tcp_segment *seg)
 {
-	if (!tw->tstamp_ok || !seg->opt.has_ts)
+	if (!tw->c.tstamp_ok || !seg->opt.has_ts)
 		return;
-	tw->ts_recent = seg->opt.tsval;
+	tw->c.ts_recent = seg->opt.tsval;
 	tw->ts_recent_us = tw->stack->now_us;
 }
 
 /* RFC 7323 5.3; a reset is believed all the same once the timestamp is a minute old. */
 static bool paws_rejects(const struct timewait_sock *tw, const struct tcp_segment *seg)
 {
-	if (!tw->tstamp_ok || !seg->opt.has_ts ||
-	    tcp_paws_ok(tw->stack, tw->ts_recent, tw->ts_recent_us, seg->opt.tsval))
+	if (!tw->c.tstamp_ok || !seg->opt.has_ts ||
+	    tcp_paws_ok(tw->stack, tw->c.ts_recent, tw->ts_recent_us, seg->opt.tsval))
 		return false;
 	return !(seg->flags & TCP_RST && tw->stack->now_us - tw->ts_recent_us >= PAWS_MSL_US);
 }
@@ -205,7 +204,7 @@ static bool may_reopen(const struct timewait_sock *tw, const struct tcp_segment 
 	if ((seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_SYN)
 		return false;
 	return seq_gt(seg->seq, tw->rcv_nxt) ||
-	       (tw->tstamp_ok && seg->opt.has_ts && seq_lt(tw->ts_recent, seg->opt.tsval));
+	       (tw->c.tstamp_ok && seg->opt.has_ts && seq_lt(tw->c.ts_recent, seg->opt.tsval));
 }
 
 bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *isn_base)

@@ -13,8 +13,8 @@
 static struct stack_trace event_of(enum trace_kind kind, const struct sock_common *c)
 {
 	return (struct stack_trace){.kind = kind,
-				    .laddr = c->laddr,
-				    .raddr = c->raddr,
+				    .laddr = addr4_tagged(c->laddr),
+				    .raddr = addr4_tagged(c->raddr),
 				    .lport = c->lport,
 				    .rport = c->rport};
 }
@@ -38,10 +38,10 @@ void trace_synack_slow(const struct request_sock *req, uint16_t mss)
 {
 	struct stack_trace t = event_of(TRACE_SYNACK, &req->c);
 	t.synack.mss = mss;
-	t.synack.wscale = req->rcv_wscale;
+	t.synack.wscale = req->c.rcv_wscale;
 	t.synack.wscale_ok = req->wscale_ok;
 	t.synack.sack_ok = req->sack_ok;
-	t.synack.tstamp_ok = req->tstamp_ok;
+	t.synack.tstamp_ok = req->c.tstamp_ok;
 	t.synack.times = req->num_retrans;
 	tell(req->listener->stack, &t);
 }
@@ -53,10 +53,10 @@ void trace_established_slow(const struct tcp_sock *sk)
 	t.established.cwnd_segs = sk->cwnd_bytes / max_u32(sk->mss_cache, 1);
 	t.established.srtt_us = sk->srtt_us;
 	t.established.snd_wscale = sk->snd_wscale;
-	t.established.rcv_wscale = sk->rcv_wscale;
+	t.established.rcv_wscale = sk->c.rcv_wscale;
 	t.established.wscale_ok = sk->wscale_ok;
 	t.established.sack_ok = sk->sack_ok;
-	t.established.tstamp_ok = sk->tstamp_ok;
+	t.established.tstamp_ok = sk->c.tstamp_ok;
 	tell(sk->stack, &t);
 }
 

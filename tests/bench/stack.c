@@ -49,7 +49,7 @@ static void lookups(struct bench *b, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
 		const struct sock_common *c = &b->child[i % HOT]->c;
-		if (ehash_lookup(b->self.st, &c->laddr, c->lport, &c->raddr, c->rport) != c)
+		if (ehash_lookup(b->self.st, c->laddr, c->lport, c->raddr, c->rport) != c)
 			die("lookup");
 	}
 }

@@ -74,7 +74,7 @@ START_TEST(the_syn_offers_only_what_is_on)
 	wire_out(w, "S 0:0(0) <mss 1460,no-sackOK,no-ts,no-wscale>");
 	wire_in(w, "S. 0:0(0) ack 1 win 5000 <mss 1460,sackOK,ts 5 5,wscale 7>");
 	wire_out(w, ". 1:1(0) ack 1 <no-ts>");
-	ck_assert(!w->sk->sack_ok && !w->sk->wscale_ok && !w->sk->tstamp_ok);
+	ck_assert(!w->sk->sack_ok && !w->sk->wscale_ok && !w->sk->c.tstamp_ok);
 }
 END_TEST
 
@@ -82,7 +82,7 @@ END_TEST
 START_TEST(a_peer_without_options)
 {
 	wire_active_open(w, "", 5000);
-	ck_assert(!w->sk->sack_ok && !w->sk->wscale_ok && !w->sk->tstamp_ok);
+	ck_assert(!w->sk->sack_ok && !w->sk->wscale_ok && !w->sk->c.tstamp_ok);
 	wire_write(w, 1000);
 	wire_out(w, ". 1:537(536) ack 1 <no-ts>");
 	wire_out(w, "P. 537:1001(464) ack 1");
@@ -363,7 +363,7 @@ START_TEST(one_four_tuple_one_connection)
 {
 	struct tcp_sock *a = wire_socket(w), *b = wire_socket(w);
 	struct sock_addr here = at(HOST_V4, 5555);
-	a->reuseaddr = b->reuseaddr = true;
+	a->c.reuseaddr = b->c.reuseaddr = true;
 	ck_assert_int_eq(tcp_bind(a, &here), 0);
 	ck_assert_int_eq(tcp_bind(b, &here), 0);
 	ck_assert_int_eq(connect_to(a, PEER_V4, 80), 0);

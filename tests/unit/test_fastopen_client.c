@@ -159,7 +159,7 @@ END_TEST
 START_TEST(cookies_are_bounded_and_the_oldest_gives_way)
 {
 	struct tcp_options opt = {.has_tfo = true, .tfo_len = 8};
-	struct sock_common c = {.laddr = ip_v4(HOST_V4), .raddr = ip_v4(1)};
+	struct sock_common c = {.laddr = {HOST_V4}, .raddr = {1}};
 	for (uint32_t i = 0; i <= FASTOPEN_CACHE_MAX; i++) {
 		c.raddr.v4 = i;
 		fastopen_cache_set(w->st, &c, 1460, &opt, 0);

@@ -60,7 +60,7 @@ static void fast_open(void)
 /* What Linux makes of the same key and addresses. */
 START_TEST(cookies_are_those_of_linux)
 {
-	struct sock_common c = {.laddr = ip_v4(0xc0a80001), .raddr = ip_v4(0xc0000201)};
+	struct sock_common c = {.laddr = {0xc0a80001}, .raddr = {0xc0000201}};
 	static const uint8_t linux_cookie[] = {0x30, 0x21, 0xb9, 0xd8, 0x89, 0x01, 0x7e, 0xeb};
 	uint8_t ours[FASTOPEN_COOKIE_BYTES];
 	struct fastopen_keys *keys = &stack_sysctls(w->st)->tcp_fastopen_key;
@@ -270,7 +270,7 @@ START_TEST(the_data_of_the_syn_does_not_open_the_window)
 {
 	fast_open();
 	wire_write(w, 10);
-	wire_out(w, "P. 1:11(10) ack 1001 win %u", w->sk->rcv_wnd >> w->sk->rcv_wscale);
+	wire_out(w, "P. 1:11(10) ack 1001 win %u", w->sk->rcv_wnd >> w->sk->c.rcv_wscale);
 	ck_assert_uint_le(w->sk->rcv_wnd, 65536);
 }
 END_TEST

@@ -33,7 +33,7 @@ END_TEST
 
 START_TEST(timestamps_wrap)
 {
-	w->sk->ts_recent = 0xfffffff0;
+	w->sk->c.ts_recent = 0xfffffff0;
 	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 5 0>");
 	wire_out(w, ". 1:1(0) ack 101 <ts * 5>");
 	ck_assert_uint_eq(wire_unread(w), 100);
@@ -47,7 +47,7 @@ START_TEST(after_24_days_any_timestamp_is_new)
 	w->sk->ts_recent_us -= 25ull * 86400 * SEC;
 	wire_in(w, ". 101:201(100) ack 1 win 500 <ts 7 0>");
 	ck_assert_uint_eq(wire_unread(w), 200);
-	ck_assert_uint_eq(w->sk->ts_recent, 7);
+	ck_assert_uint_eq(w->sk->c.ts_recent, 7);
 }
 END_TEST
 
@@ -200,7 +200,7 @@ START_TEST(a_segment_without_a_timestamp_is_taken)
 	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 500000000 0>");
 	wire_in(w, ". 101:201(100) ack 1 win 500 <no-ts>");
 	ck_assert_uint_eq(wire_unread(w), 200);
-	ck_assert_uint_eq(w->sk->ts_recent, 500000000);
+	ck_assert_uint_eq(w->sk->c.ts_recent, 500000000);
 }
 END_TEST
 

@@ -240,7 +240,7 @@ START_TEST(an_old_timestamp_does_not_complete_the_handshake)
 	ck_assert_uint_eq(acceptable(), 0);
 	wire_in(w, ". 1:1(0) ack 1 win 512 <ts 1001 %u>", w->at->last_tsval);
 	wire_accept(w);
-	ck_assert_uint_eq(w->sk->ts_recent, 1001);
+	ck_assert_uint_eq(w->sk->c.ts_recent, 1001);
 }
 END_TEST
 

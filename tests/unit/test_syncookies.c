@@ -99,7 +99,7 @@ START_TEST(without_timestamps_there_is_no_other_option)
 	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,no-sackOK,no-wscale,no-ts>");
 	wire_in(w, ". 1:1(0) ack 1 win 512");
 	wire_accept(w);
-	ck_assert(!w->sk->wscale_ok && !w->sk->sack_ok && !w->sk->tstamp_ok);
+	ck_assert(!w->sk->wscale_ok && !w->sk->sack_ok && !w->sk->c.tstamp_ok);
 	ck_assert_uint_eq(w->sk->snd_wnd, 512);
 }
 END_TEST
@@ -110,9 +110,9 @@ START_TEST(timestamps_carry_the_options)
 	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK,ts * 77,wscale 7>");
 	wire_in(w, ". 1:1(0) ack 1 win 512");
 	wire_accept(w);
-	ck_assert(w->sk->wscale_ok && w->sk->sack_ok && w->sk->tstamp_ok);
+	ck_assert(w->sk->wscale_ok && w->sk->sack_ok && w->sk->c.tstamp_ok);
 	ck_assert_uint_eq(w->sk->snd_wscale, 9);
-	ck_assert_uint_eq(w->sk->rcv_wscale, 7);
+	ck_assert_uint_eq(w->sk->c.rcv_wscale, 7);
 	ck_assert_uint_eq(w->sk->snd_wnd, 512 << 9);
 	wire_write(w, 10);
 	wire_out(w, "P. 1:11(10) ack 1 <ts * *>");
@@ -125,7 +125,7 @@ START_TEST(timestamps_say_what_is_missing_too)
 	wire_out(w, "S. 0:0(0) ack 1 <ts * 77,no-sackOK,no-wscale>");
 	wire_in(w, ". 1:1(0) ack 1 win 512");
 	wire_accept(w);
-	ck_assert(!w->sk->wscale_ok && !w->sk->sack_ok && w->sk->tstamp_ok);
+	ck_assert(!w->sk->wscale_ok && !w->sk->sack_ok && w->sk->c.tstamp_ok);
 }
 END_TEST
 
