@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "stack/tcp/fastopen.h"
+#include "stack/tcp/mtu_probe.h"
 #include "stack/tcp/tcp_receive.h"
 #include "stack/tcp/tcp_send.h"
 
@@ -148,6 +149,7 @@ static void established(struct tcp_sock *sk, struct tcp_segment *seg)
 	tcp_ack(sk, seg); /* before the window: a SYN's window is not for SND.WL1's rule */
 	take_syn_window(sk, seg);
 	tcp_set_state(sk, TCP_ESTABLISHED);
+	mtu_probe_init(sk); /* before the path is looked at: the first segment has tcp_base_mss */
 	tcp_init_transfer(sk);
 	fastopen_rcv_synack(sk, seg);
 	tcp_event(sk, TCP_EVENT_CONNECTED);

@@ -11,7 +11,8 @@
  *   - A probe leaves only when all is well: CA_OPEN, a window of eleven segments, and enough data
  *     behind the probe for its loss to be seen by duplicate ACKs (7.4). When the interval has become
  *     small, the search rests, and begins again after tcp_probe_interval.
- *   - tcp_mtu_probing 2: from the start, with tcp_base_mss. 1: from when a connection has timed out
+ *   - tcp_mtu_probing 2: from the start; who connects begins with tcp_base_mss, and who accepts, as
+ *     in Linux, with what the path is said to carry, which then is probed only where it has grown. 1: from when a connection has timed out
  *     tcp_retries1 times, which is how a black hole looks (7.7); each further time halves `low`,
  *     down to tcp_mtu_probe_floor. 0: never.
  */
@@ -43,7 +44,6 @@ void mtu_probe_init(struct tcp_sock *sk)
 	mtu_probe_end(sk);
 	if (sk->stack->sysctl.tcp_mtu_probing > 1)
 		begin(sk);
-	tcp_sync_mss(sk, sk->pmtu_bytes);
 }
 
 void mtu_probe_end(struct tcp_sock *sk)
@@ -86,11 +86,23 @@ static bool is_time(const struct tcp_sock *sk)
 	       !sk->dup_sack;
 }
 
+/* Until the first tcp_sync_mss() of a search its end is what the peer takes: no more than the route
+ * carries now is to be tried. */
+static void bound_by_route(struct tcp_sock *sk)
+{
+	struct mtu_search *m = sk->mtu;
+	struct ip_path path;
+	if (m->high > sk->pmtu_bytes &&
+	    ip_route_output(sk->stack, sk->c.raddr.v4, sk->c.laddr.v4, &path) == 0)
+		m->high = min_u32(m->high, path.mtu_bytes);
+}
+
 enum mtu_probe_result mtu_probe_send(struct tcp_sock *sk)
 {
 	struct mtu_search *m = sk->mtu;
 	if (!is_time(sk))
 		return MTU_PROBE_NONE;
+	bound_by_route(sk);
 	uint32_t mss = tcp_current_mss(sk), mtu = (m->high + m->low) / 2;
 	uint32_t size = tcp_mtu_to_mss(sk, mtu);
 	uint32_t needed = size + (sk->reordering_segs + 1) * mss, in_flight = tcp_pipe_bytes(sk);

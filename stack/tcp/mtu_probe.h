@@ -13,7 +13,8 @@ enum mtu_probe_result {
 	MTU_PROBE_SENT,
 };
 
-void mtu_probe_init(struct tcp_sock *sk); /* on entering ESTABLISHED */
+/* On entering ESTABLISHED. The segment size stays until tcp_sync_mss() is called. */
+void mtu_probe_init(struct tcp_sock *sk);
 /* By tcp_sync_mss(): how large packets may be now. */
 uint32_t mtu_probe_limit(struct tcp_sock *sk, uint32_t pmtu_bytes);
 enum mtu_probe_result mtu_probe_send(struct tcp_sock *sk);

@@ -404,7 +404,7 @@ static void check_probe_timer(struct tcp_sock *sk)
 
 static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 {
-	uint32_t sent = 0, start = sk->snd_nxt;
+	uint32_t sent = 0, start = sk->snd_nxt, mss = tcp_current_mss(sk);
 	int resyncs = 0;
 	if (sk->mtu && !pacing_holds(sk)) {
 		if (mtu_probe_send(sk) == MTU_PROBE_WAIT)
@@ -412,8 +412,7 @@ static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 		sent = sk->snd_nxt - start;
 	}
 	while (tcp_has_unsent(sk) && !pacing_holds(sk)) {
-		uint32_t mss = tcp_current_mss(sk), before = sk->mss_cache;
-		uint32_t len = next_len(sk, mss, limits);
+		uint32_t before = sk->mss_cache, len = next_len(sk, mss, limits);
 		if (len > 0 && list_empty(&sk->rtx_queue)) {
 			before_first_in_flight(sk);
 			len = next_len(sk, mss, limits);
@@ -425,6 +424,8 @@ static uint32_t xmit_new(struct tcp_sock *sk, struct send_limits *limits)
 			sent += len + (fin ? 1 : 0);
 		else if (sk->mss_cache == before || ++resyncs > 4)
 			break;
+		else
+			mss = tcp_current_mss(sk);
 	}
 	return sent;
 }

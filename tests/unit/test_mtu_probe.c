@@ -29,12 +29,17 @@ static struct sysctls *ctl(void)
 	return stack_sysctls(w->st);
 }
 
+static void room_to_send(void)
+{
+	w->sk->sndbuf_bytes = 1 << 20;
+	w->sk->sndbuf_locked = true;
+}
+
 static void open_with(uint32_t mode, const char *options)
 {
 	ctl()->tcp_mtu_probing = mode;
-	wire_passive_open(w, options, 2000);
-	w->sk->sndbuf_bytes = 1 << 20;
-	w->sk->sndbuf_locked = true;
+	wire_active_open(w, options, 2000);
+	room_to_send();
 }
 
 /* --- a peer behind a path that swallows what is too large -------------------------------------- */
@@ -123,6 +128,61 @@ START_TEST(mode_2_begins_with_the_base_mss)
 	wire_out(w, ". 1:1025(1024) ack 1");
 	wire_out(w, ". 1025:2049(1024) ack 1");
 	wire_out(w, "P. 2049:3001(952) ack 1");
+}
+END_TEST
+
+/* As Linux: what is accepted begins with what the path is said to carry; the search comes to it from
+ * below only where that turns out to be too much. */
+START_TEST(mode_2_accepts_with_the_mss_of_the_path)
+{
+	ctl()->tcp_mtu_probing = 2;
+	wire_passive_open(w, OPTIONS, 2000);
+	wire_write(w, 3000);
+	wire_out(w, ". 1:1461(1460) ack 1");
+	wire_out(w, ". 1461:2921(1460) ack 1");
+	wire_out(w, "P. 2921:3001(80) ack 1");
+	ck_assert_uint_eq(w->sk->mtu->low, BASE + HDRS);
+	ck_assert_uint_eq(w->sk->mtu->probe, 0);
+}
+END_TEST
+
+/* The route carried 600 bytes a segment when the connection was accepted. The probe of a larger one
+ * changes the size of what comes behind it only when it is acknowledged. */
+START_TEST(an_accepted_connection_probes_where_the_route_has_grown)
+{
+	struct route r = {.dst = PEER_V4, .prefix_len = 32, .mtu = 640, .initcwnd = 11};
+	ck_assert_int_eq(ip_route_add(w->st, &r), 0);
+	ctl()->tcp_mtu_probing = 2;
+	ctl()->tcp_base_mss = 512;
+	wire_passive_open(w, OPTIONS, 2000);
+	ck_assert_int_eq(ip_route_del(w->st, PEER_V4, 32, 0), 0);
+	wire_write(w, 4000);
+	wire_out(w, ". 1:987(986) ack 1");
+	for (uint32_t at = 987; at < 3387; at += 600)
+		wire_out(w, ". %u:%u(600) ack 1", at, at + 600);
+	wire_out(w, ". 3387:3987(600) ack 1");
+	wire_out(w, "P. 3987:4001(14) ack 1");
+	wire_in(w, ". 1:1(0) ack 4001 win 2000");
+	wire_write(w, 2000);
+	wire_out(w, ". 4001:4987(986) ack 1");
+	wire_out(w, ". 4987:5973(986) ack 1");
+	wire_out(w, "P. 5973:6001(28) ack 1");
+}
+END_TEST
+
+/* The route has not grown: the search ends at what it carries, not at what the peer would take. */
+START_TEST(an_accepted_connection_probes_within_the_route)
+{
+	struct route r = {.dst = PEER_V4, .prefix_len = 32, .mtu = 1200};
+	ck_assert_int_eq(ip_route_add(w->st, &r), 0);
+	ctl()->tcp_mtu_probing = 2;
+	wire_passive_open(w, OPTIONS, 2000);
+	room_to_send();
+	path_is(1200, true);
+	transfer(300000);
+	ck_assert_uint_eq(path.largest + HDRS, 1200);
+	ck_assert_uint_eq(w->sk->mtu->high, 1200);
+	wire_counts(w, TcpExtTCPMTUPFail, 0);
 }
 END_TEST
 
@@ -362,6 +422,9 @@ Suite *mtu_probe_suite(void)
 	const TTest *const tests[] = {
 	    by_default_nothing_is_probed,
 	    mode_2_begins_with_the_base_mss,
+	    mode_2_accepts_with_the_mss_of_the_path,
+	    an_accepted_connection_probes_where_the_route_has_grown,
+	    an_accepted_connection_probes_within_the_route,
 	    a_probe_is_the_middle_and_its_ack_makes_it_the_size,
 	    the_search_finds_the_whole_path,
 	    the_search_goes_on_where_the_route_has_grown,

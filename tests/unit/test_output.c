@@ -178,7 +178,8 @@ START_TEST(a_smaller_path_mtu_makes_smaller_segments)
 }
 END_TEST
 
-/* RFC 1191 6.3: what was learnt is forgotten, and the first segment after that finds out. */
+/* RFC 1191 6.3: what was learnt is forgotten, and the first segment after that finds out. What is sent
+ * in the same go keeps the size it began with, as in Linux. */
 START_TEST(a_path_mtu_that_has_grown_makes_larger_segments)
 {
 	ip_pmtu_update(sender_stack, sender_sk->c.raddr.v4, 800);
@@ -187,9 +188,11 @@ START_TEST(a_path_mtu_that_has_grown_makes_larger_segments)
 	expect_segment(760, MSS - 760);
 	peer_ack(MSS);
 	sender_wait(601 * 1000000ull);
-	sender_write(760 + MSS);
+	sender_write(2 * 760);
 	expect_segment(MSS, 760);
-	expect_segment(MSS + 760, MSS);
+	expect_segment(MSS + 760, 760);
+	sender_write(MSS);
+	expect_segment(MSS + 2 * 760, MSS);
 	expect_silence();
 }
 END_TEST
