@@ -95,6 +95,8 @@ $(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c tests/bench/self.c) $(B
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/bench-memory: $(call obj,exe,tests/bench/memory.c tests/bench/self.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
+$(BUILD)/bench-ring: $(call obj,exe,$(wildcard tests/bench/ring*.c))
+	$(CC) -pie -o $@ $^
 $(BUILD)/bench-relay: $(call obj,exe,tests/bench/relay.c daemon/impair_words.c daemon/parse.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 
@@ -129,7 +131,7 @@ programs:
 	tests/e2e/programs/run
 downloads: deps
 	tests/downloads/run
-bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack $(BUILD)/bench-memory
+bench: all $(BUILD)/e2e-helper $(BUILD)/bench-stack $(BUILD)/bench-memory $(BUILD)/bench-ring
 	tests/bench/run
 bench-impaired: all $(BUILD)/bench-relay
 	tests/bench/impaired
