@@ -308,15 +308,18 @@ static const char *set_sysctl(struct config *c, const char *name, const char *va
 {
 	struct sysctls scratch;
 	struct config_sysctl *s = &c->sysctl[c->sysctls];
+	char wants[SYSCTL_WANTS_MAX];
 
 	memset(&scratch, 0, sizeof(scratch));
 	switch (sysctl_set(&scratch, name, value)) {
 	case 0:
 		break;
 	case -ENOENT:
-		return "no such sysctl";
+		return "no such sysctl (xtcpctl sysctl lists them)";
 	default:
-		return "a value this sysctl does not take";
+		sysctl_wants(name, wants, sizeof(wants));
+		snprintf(c->why, sizeof(c->why), "it takes %s", wants);
+		return c->why;
 	}
 	if (c->sysctls == CONFIG_SYSCTLS_MAX || !copy_string(s->name, sizeof(s->name), name) ||
 	    !copy_string(s->value, sizeof(s->value), value))
@@ -338,24 +341,29 @@ const char *config_set(struct config *c, const char *section, const char *key, c
 		if (!strcmp(keys[i].key, key))
 			return keys[i].set(c, value);
 	}
-	return section_known ? "no such key in this section" : "no such section";
+	return section_known ? "no such key in this section (see xtcpd.conf(5))"
+			     : "no such section: [Network], [Link], [Sockets], [Daemon], [Sysctl]";
 }
 
 /* --- the file */
 
+#define VALUE_SHOWN 64 /* of a wrong value: the reason stands behind it */
+
 struct read_state {
 	struct config *c;
-	char reason[256]; /* of the first wrong line */
+	char reason[384]; /* of the first wrong line */
 };
 
 static int on_line(void *arg, const char *section, const char *key, const char *value)
 {
 	struct read_state *state = arg;
-	const char *why = config_set(state->c, section, key, value ? value : "");
+	const char *why = section[0] ? config_set(state->c, section, key, value ? value : "")
+				     : "a [Section] must stand in front of the first key";
 
 	if (why && !state->reason[0])
-		snprintf(state->reason, sizeof(state->reason), "[%s] %s=%s: %s", section, key,
-			 value ? value : "", why);
+		snprintf(state->reason, sizeof(state->reason), "%s%s%s%.*s=%.*s: %s",
+			 section[0] ? "[" : "", section, section[0] ? "] " : "", VALUE_SHOWN, key,
+			 VALUE_SHOWN, value ? value : "", why);
 	return why == NULL;
 }
 
@@ -401,8 +409,12 @@ const char *config_check(const struct config *c)
 	if (!c->kernel_address.v4)
 		return NULL;
 	if (!on_link(c, c->kernel_address.v4))
-		return "[Link] KernelAddress= is in the network of no Address= "
-		       "(\"no\" leaves the kernel's side alone)";
+		return c->kernel_address_set
+			   ? "[Link] KernelAddress= (--kernel-address) is in the network of no "
+			     "Address="
+			   : "[Link] KernelAddress= (--kernel-address) must be given with that "
+			     "Address=: one of its network for the TAP's other side, or \"no\" to "
+			     "leave that alone";
 	for (unsigned i = 0; i < c->addresses; i++)
 		if (c->address[i].v4 == c->kernel_address.v4)
 			return "[Link] KernelAddress= is the stack's own Address=";

@@ -102,6 +102,9 @@ const char *config_parse_route(const char *s, struct route *r);
  */
 int sysctl_set(struct sysctls *s, const char *name, const char *value);
 int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t value_len);
+#define SYSCTL_WANTS_MAX 128
+/* What it takes, in words. */
+void sysctl_wants(const char *name, char *text, size_t size);
 const char *sysctl_name(unsigned i);	 /* the i-th full name, NULL beyond the last */
 bool sysctl_is_secret(const char *name); /* to be shown to those only who may change it */
 

@@ -85,7 +85,7 @@ static bool join_value(const struct control_call *call, const char *first,
 static json_t *set(struct control_call *call, char *name, const char *first)
 {
 	struct sysctls *s = stack_sysctls(call->d->stack);
-	char value[SYSCTL_VALUE_MAX];
+	char value[SYSCTL_VALUE_MAX], wants[SYSCTL_WANTS_MAX];
 
 	json_t *refused = control_refuse_change(call);
 	if (refused)
@@ -100,7 +100,8 @@ static json_t *set(struct control_call *call, char *name, const char *first)
 	case -EACCES:
 		return control_error("%.64s can only be read", name);
 	default:
-		return control_error("%.64s does not take \"%s\"", name, value);
+		sysctl_wants(name, wants, sizeof(wants));
+		return control_error("%.64s does not take \"%.128s\", but %s", name, value, wants);
 	}
 	json_t *values = json_object();
 	if (sysctl_get(s, name, value, sizeof(value)) == 0)

@@ -6,6 +6,8 @@
 #include "daemon/options.h"
 
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,5 +211,9 @@ enum options_outcome options_parse(int argc, char **argv, struct config *c)
 	const char *why = config_check(c);
 	if (why)
 		return wrong("%s%s", why, "");
+	if (c->user[0] && !getpwnam(c->user))
+		return wrong("there is no user %s ([Daemon] User=, or --user)%s", c->user, "");
+	if (c->group[0] && !getgrnam(c->group))
+		return wrong("there is no group %s ([Sockets] Group=, or --group)%s", c->group, "");
 	return check ? OPTIONS_DONE : OPTIONS_RUN;
 }

@@ -399,3 +399,37 @@ int sysctl_get(const struct sysctls *s, const char *name, char *value, size_t va
 	}
 	return (size_t)len < value_len ? 0 : -ENOSPC;
 }
+
+void sysctl_wants(const char *name, char *text, size_t size)
+{
+	const struct sysctl_row *row = row_of(name);
+
+	switch (row ? row->kind : SYSCTL_CONGESTION_NAMES) {
+	case SYSCTL_U32:
+	case SYSCTL_U16:
+		snprintf(text, size, "a number from %u to %u", row->min, row->max);
+		break;
+	case SYSCTL_S32:
+		snprintf(text, size, "a number from -%u to %u", row->max, row->max);
+		break;
+	case SYSCTL_U16_PAIR:
+	case SYSCTL_U32_TRIPLE:
+		snprintf(text, size, "%s numbers from %u to %u, none smaller than the one before",
+			 row->kind == SYSCTL_U16_PAIR ? "two" : "three", row->min, row->max);
+		break;
+	case SYSCTL_CONGESTION:
+	case SYSCTL_CONGESTION_LIST:
+		snprintf(text, size, "%s of: %s", row->kind == SYSCTL_CONGESTION ? "one" : "some",
+			 tcp_available_congestion_control());
+		break;
+	case SYSCTL_PORT_RANGES:
+		snprintf(text, size, "ports and ranges of them, as 8080,9000-9100");
+		break;
+	case SYSCTL_FASTOPEN_KEY:
+		snprintf(text, size, "one or two keys of four hexadecimal words, as 1-2-3-4");
+		break;
+	case SYSCTL_CONGESTION_NAMES:
+		snprintf(text, size, "nothing: it can only be read");
+		break;
+	}
+}

@@ -36,6 +36,10 @@ wrong_line "MTUBytes" "[Link]" "MTUBytes=many"
 wrong_line "Mode" "[Sockets]" "Mode=rw-rw----"
 wrong_line "sysctl" "[Sysctl]" "net.ipv4.tcp_sakc=1"
 wrong_line "" "[Network]" "what is this"
+wrong_line "0 to 1" "[Sysctl]" "net.ipv4.tcp_sack=2"
+wrong_line "Section" "Address=10.1.0.2/24"
+refused "no group no-such-group" --group no-such-group --check
+refused "no user no-such-user" --user no-such-user --check
 
 printf '%s\n' "[Network]" "Address=10.1.0.2/24" "[Link]" "KernelAddress=10.1.0.1/24" >"$tmp/conf"
 timeout 5 "$xtcpd" --config "$tmp/conf" --check || fail "a right file was refused"

@@ -126,7 +126,7 @@ static const struct {
     {"[Network]\nRoute=default dev eth0\n", 2, "a route has"},
     {"[Network]\nMask=24\n", 2, "no such key"},
     {"[Net]\nAddress=10.0.0.2/24\n", 2, "no such section"},
-    {"Address=10.0.0.2/24\n", 1, "no such section"},
+    {"Address=10.0.0.2/24\n", 1, "in front of the first key"},
     {"[Link]\nMTUBytes=575\n", 2, "576"},
     {"[Link]\nMTUBytes=1500x\n", 2, "576"},
     {"[Link]\nMTUBytes=\n", 2, "576"},
@@ -147,7 +147,7 @@ static const struct {
     {"[Sockets]\nMaxMemoryPerUser=\n", 2, "1M"},
     {"[Daemon]\nLogLevel=loud\n", 2, "warning"},
     {"[Sysctl]\nnet.ipv4.no_such=1\n", 2, "no such sysctl"},
-    {"[Sysctl]\nnet.ipv4.tcp_sack=2\n", 2, "does not take"},
+    {"[Sysctl]\nnet.ipv4.tcp_sack=2\n", 2, "from 0 to 1"},
     {"[Link]\nthis is no assignment\n", 2, "neither"},
 };
 
