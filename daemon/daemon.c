@@ -161,14 +161,24 @@ static void signal_ready(struct loop_source *src, uint32_t events)
 	}
 }
 
+static bool is_ignored(int sig)
+{
+	struct sigaction now;
+
+	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static int watch_signals(struct daemon *d)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	/* One that was ignored when we started stays so: nohup(1), a script's "&". */
+	if (!is_ignored(SIGINT))
+		sigaddset(&set, SIGINT);
+	if (!is_ignored(SIGHUP))
+		sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return start_error("signals", -errno);
@@ -199,8 +209,9 @@ static void fit_limits(struct config *c)
 	rlim_t most = limit.rlim_cur - limit.rlim_cur / 4;
 	if (c->max_per_user <= most)
 		return;
-	log_info("one user may have %lu sockets, and not %u: there are %lu descriptors for all",
-		 (unsigned long)most, c->max_per_user, (unsigned long)limit.rlim_cur);
+	log_notice("one user may have %lu sockets, and not %u: xtcpd may have %lu descriptors for "
+		   "all (ulimit -n, LimitNOFILE=)",
+		   (unsigned long)most, c->max_per_user, (unsigned long)limit.rlim_cur);
 	c->max_per_user = (uint32_t)most;
 }
 

@@ -45,6 +45,15 @@ if peer ip link show xtcp0 >/dev/null 2>&1; then
 fi
 lab down
 
+# nohup: what was ignored at the start does not end it.
+start nohup sh -c 'trap "" HUP INT; exec "$@"' sh scripts/lab up
+wait "$pid" || fail "lab up: $(cat "$tmp/nohup.log")"
+read -r daemon <"$dir/xtcpd.pid"
+kill -HUP "$daemon"
+kill -INT "$daemon"
+ctl status >/dev/null || fail "an ignored signal ended it: $(cat "$dir/xtcpd.log")"
+lab down
+
 # SIGKILL: nothing can be said to the network, but programs must not hang, and the next one starts.
 lab up
 read -r daemon <"$dir/xtcpd.pid"
