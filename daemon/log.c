@@ -3,11 +3,29 @@
 #include "daemon/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int log_level = LOG_INFO;
+
+/* Whether stderr is the journal, as JOURNAL_STREAM names it ("DEVICE:INODE"): it may have been
+ * redirected since, and a file wants no priorities. */
+static bool to_journal(void)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	char own[48];
+	struct stat st;
+
+	if (!named || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return !strcmp(named, own);
+}
 
 void log_set_level(int level)
 {
@@ -21,7 +39,7 @@ void log_at(int level, const char *format, ...)
 
 	if (level > log_level)
 		return;
-	if (getenv("JOURNAL_STREAM"))
+	if (to_journal())
 		len = (size_t)snprintf(line, sizeof(line), "<%d>", level);
 	len += (size_t)snprintf(line + len, sizeof(line) - len, "xtcpd: ");
 	va_list args;

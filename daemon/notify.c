@@ -3,6 +3,7 @@
 #include "daemon/notify.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,11 @@ void notify_manager(const char *state)
 	if (name[0] == '@')
 		sun.sun_path[0] = '\0';
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sun,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+	bool sent =
+	    fd >= 0 && sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sun,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) >= 0;
+	/* One that is gone is told nothing: it asked for the start alone. */
+	if (!sent && errno != ENOENT && errno != ECONNREFUSED)
 		log_warning("cannot notify %s: %s", name, strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +357,39 @@ START_TEST(a_dead_daemons_file_is_replaced_and_a_live_ones_is_not)
 }
 END_TEST
 
+/* What log_at() writes to a pipe that JOURNAL_STREAM names with this inode. */
+static void log_line(char line[64], bool right_inode)
+{
+	int end[2], saved = dup(STDERR_FILENO);
+	char named[64];
+	struct stat st;
+	ck_assert_int_eq(pipe(end), 0);
+	ck_assert_int_eq(fstat(end[1], &st), 0);
+	snprintf(named, sizeof(named), "%ju:%ju", (uintmax_t)st.st_dev,
+		 (uintmax_t)st.st_ino + !right_inode);
+	ck_assert_int_eq(dup2(end[1], STDERR_FILENO), STDERR_FILENO);
+	setenv("JOURNAL_STREAM", named, 1);
+	log_at(LOG_WARNING, "%s", "told");
+	unsetenv("JOURNAL_STREAM");
+	ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	ssize_t n = read(end[0], line, 63);
+	ck_assert_int_gt((int)n, 0);
+	line[n] = '\0';
+	close(saved);
+	close(end[0]);
+	close(end[1]);
+}
+
+START_TEST(a_priority_is_for_the_journal_alone)
+{
+	char line[64];
+	log_line(line, true);
+	ck_assert_str_eq(line, "<4>xtcpd: told\n");
+	log_line(line, false); /* redirected since */
+	ck_assert_str_eq(line, "xtcpd: told\n");
+}
+END_TEST
+
 Suite *daemon_suite(void)
 {
 	Suite *s = suite_create("daemon");
@@ -379,6 +413,7 @@ Suite *daemon_suite(void)
 	    t, with_many_sockets_at_work_the_daemon_waits_for_its_core_and_with_few_it_does_not);
 	tcase_add_test(t, a_policy_that_somebody_chose_stays);
 	tcase_add_test(t, a_dead_daemons_file_is_replaced_and_a_live_ones_is_not);
+	tcase_add_test(t, a_priority_is_for_the_journal_alone);
 	suite_add_tcase(s, t);
 	return s;
 }
