@@ -99,6 +99,7 @@ enum {
 	PROBE_MAPPED = 1, /* the library is in this process */
 	PROBE_SOCKET = 2, /* socket() gave one */
 	PROBE_OURS = 4,	  /* and it is none of the kernel's TCP */
+	PROBE_BOUND = 8,  /* and xtcpd has taken a request about it */
 };
 
 static bool library_is_mapped(void)
@@ -118,6 +119,7 @@ int doctor_probe(void)
 {
 	struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(ss);
+	const struct sockaddr_in any = {.sin_family = AF_INET};
 	int seen = library_is_mapped() ? PROBE_MAPPED : 0;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), err = errno;
 
@@ -125,7 +127,11 @@ int doctor_probe(void)
 		seen |= PROBE_SOCKET;
 	if (fd >= 0 && syscall(SYS_getsockname, fd, &ss, &len) == 0 && ss.ss_family == AF_UNIX)
 		seen |= PROBE_OURS;
-	printf("%d %d\n", seen, fd >= 0 ? 0 : err);
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0)
+		seen |= PROBE_BOUND;
+	else if (fd >= 0)
+		err = errno;
+	printf("%d %d\n", seen, seen & PROBE_BOUND ? 0 : err);
 	return CTL_OK;
 }
 
@@ -208,6 +214,12 @@ void doctor_check_preload(struct doctor *doc)
 		doctor_say(doc, DOCTOR_NOTE, "preload",
 			   "rules may say so, or a library preloaded before it",
 			   "%s is loaded, and a socket is the kernel's", library);
+	else if (!(seen & PROBE_BOUND))
+		doctor_say(doc, DOCTOR_FAIL, "preload",
+			   err == ENETDOWN ? "it may be of another version than xtcpd: restart that"
+					   : "xtcpd's log may say why",
+			   "%s is loaded, and xtcpd refuses its bind(): %s", library,
+			   strerror(err));
 	else
 		doctor_say(doc, DOCTOR_OK, "preload", "", "%s gives programs sockets of the stack",
 			   library);

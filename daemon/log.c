@@ -3,8 +3,6 @@
 #include "daemon/log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +28,20 @@ static bool to_journal(void)
 void log_set_level(int level)
 {
 	log_level = level;
+}
+
+#define LOG_LIMIT_US 10000000
+
+bool log_limited(struct log_limit *l, uint64_t now_us)
+{
+	if (now_us < l->next_us) {
+		l->held++;
+		return true;
+	}
+	if (l->held)
+		log_notice("the next line held back %u times:", l->held);
+	*l = (struct log_limit){.next_us = now_us + LOG_LIMIT_US};
+	return false;
 }
 
 void log_at(int level, const char *format, ...)

@@ -66,6 +66,13 @@ void rpc_received_close(struct rpc_received *got)
 	got->fd = -1;
 }
 
+bool rpc_request_foreign(const struct rpc_request *req, ssize_t len)
+{
+	const size_t known = offsetof(struct rpc_request, type);
+
+	return len >= (ssize_t)known && req->magic == RPC_MAGIC && req->version != RPC_VERSION;
+}
+
 bool rpc_request_valid(const struct rpc_request *req, ssize_t len)
 {
 	return len == sizeof(*req) && req->magic == RPC_MAGIC && req->version == RPC_VERSION &&

@@ -20,6 +20,8 @@ struct rpc_received {
 void rpc_receive(int from, struct rpc_request *req, struct rpc_received *got);
 void rpc_received_close(struct rpc_received *got);
 /* Size, magic, version, type and everything else that can be told from the record alone. */
+/* Of another version of this protocol; not valid, then. */
+bool rpc_request_foreign(const struct rpc_request *req, ssize_t len);
 bool rpc_request_valid(const struct rpc_request *req, ssize_t len);
 uint64_t socket_cookie(int fd);	    /* 0 if it is no AF_UNIX stream socket */
 uint64_t own_socket_cookie(int fd); /* of one that was made here */

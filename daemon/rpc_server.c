@@ -73,7 +73,10 @@ static void accept_again(struct timer *t, void *ctx)
 /* Descriptors have run out: the connections wait in the kernel's queue. */
 static void accept_pause(struct daemon *d)
 {
-	log_warning("cannot accept requests of programs for now: %s", strerror(errno));
+	int err = errno;
+
+	if (!log_limited(&d->rpc.paused, d->loop.now_us))
+		log_warning("cannot accept requests of programs for now: %s", strerror(err));
 	set_accepting(d, false);
 	timer_set(&d->loop.wheel, &d->rpc.accept_timer, d->loop.now_us + ACCEPT_RETRY_US);
 }
@@ -225,6 +228,24 @@ static void accept_all(struct daemon *d, int listen_fd, bool abstract)
 	}
 }
 
+/*
+ * A library of another version, which a program has loaded before an upgrade: it is told ours, which
+ * stands where it does in every version, and says what to do. Over F's own connection nothing is
+ * said: that would be bytes to the program.
+ */
+static void refuse_foreign(struct rpc_conn *conn, const struct rpc_request *req, int f_fd)
+{
+	const struct rpc_reply reply = {
+	    .magic = RPC_MAGIC, .version = RPC_VERSION, .type = req->type, .error = ENETDOWN};
+
+	if (!log_limited(&conn->d->rpc.foreign, conn->d->loop.now_us))
+		log_warning("process %d has a libxtcp.so of protocol %u and xtcpd speaks %u: "
+			    "restart whichever has not been since the upgrade",
+			    (int)conn->cred.pid, req->version, RPC_VERSION);
+	if (f_fd >= 0 && !rpc_same_socket(conn->fd, f_fd))
+		send(conn->fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Reads the connection's request, if it is there, and has it carried out. */
 static void conn_try(struct rpc_conn *conn)
 {
@@ -256,6 +277,8 @@ static void conn_try(struct rpc_conn *conn)
 		conn_free(conn, !taken);
 		return;
 	}
+	if (rpc_request_foreign(&req, got.len))
+		refuse_foreign(conn, &req, got.fd);
 	if (got.len != 0 || got.fds)
 		daemon_count(d, XtcpdRpcBad);
 	rpc_received_close(&got);

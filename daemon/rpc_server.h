@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "daemon/log.h"
 #include "daemon/loop.h"
 
 #define RPC_TIMEOUT_US 5000000
@@ -31,7 +32,8 @@ struct rpc_server {
 	unsigned pending_count, waiting_count;
 	struct timer timeout;	   /* of the oldest */
 	struct timer accept_timer; /* listening again after descriptors ran out */
-	bool ready;		   /* something to accept or to read */
+	struct log_limit paused, foreign;
+	bool ready; /* something to accept or to read */
 };
 
 int rpc_server_start(struct daemon *d); /* 0, or -1 with the reason logged */

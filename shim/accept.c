@@ -25,6 +25,26 @@ static bool table_has_room(int fd)
 	return true;
 }
 
+/*
+ * A listener at its end: after shutdown(), upon which Linux says EINVAL, or because xtcpd has gone.
+ * F will report that as readable forever, and a server tries again at once, and writes it down,
+ * each time: not more often than this.
+ */
+#define GONE_PAUSE_MS 100
+
+static int end_of_listener(int fd)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	rpc_init(&req, RPC_GETNAME);
+	if (xtcpd_ask(fd, &req, &reply))
+		return fail(EINVAL);
+	if (errno != ENETDOWN) /* it is there, and does not know the socket */
+		xtcpd_complain_of_restart();
+	f_poll(-1, 0, GONE_PAUSE_MS);
+	return fail(ENETDOWN);
+}
+
 static int descriptor_in(struct msghdr *msg)
 {
 	int fd = -1;
@@ -52,10 +72,10 @@ static int take_connection(int fd, struct sockaddr *addr, size_t room, bool cloe
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	ssize_t n = real.recvmsg(fd, &msg, cloexec ? MSG_CMSG_CLOEXEC : 0);
+	if (n == 0 || (n < 0 && errno == ECONNRESET)) /* xtcpd has left something unread */
+		return end_of_listener(fd);
 	if (n < 0)
 		return -1;
-	if (n == 0) /* no longer a listener, or xtcpd is gone */
-		return fail(EINVAL);
 	int got = descriptor_in(&msg);
 	if (got < 0)
 		return fail(msg.msg_flags & MSG_CTRUNC ? EMFILE : ECONNABORTED);

@@ -66,17 +66,12 @@ static int connect_patiently(int fd, const struct sockaddr_un *un, socklen_t len
 
 /* One line, and only once in a process: what was tried, and what to do. Not into a connection:
  * under inetd that is what standard error is. */
-static void complain(int err)
+static void say_once(_Atomic bool *said, const char *const parts[], size_t count)
 {
-	static _Atomic bool done;
 	char line[400], *p = line;
-	if (f_is_ours(STDERR_FILENO) || atomic_exchange(&done, true))
+	if (f_is_ours(STDERR_FILENO) || atomic_exchange(said, true))
 		return;
-	const char *parts[] = {"xtcp: no daemon at ", xtcpd_path, ": ", strerrordesc_np(err),
-			       fallback_to_kernel
-				   ? "; this program uses the kernel's sockets\n"
-				   : "; start xtcpd, or set XTCP_SOCKET to its socket\n"};
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		size_t n = strlen(parts[i]);
 		if (p + n > line + sizeof(line))
 			break;
@@ -85,6 +80,36 @@ static void complain(int err)
 	}
 	if (real.write(STDERR_FILENO, line, (size_t)(p - line)) < 0)
 		return; /* nobody to tell */
+}
+
+static void complain(int err)
+{
+	static _Atomic bool said;
+	const char *const parts[] = {"xtcp: no daemon at ", xtcpd_path, ": ", strerrordesc_np(err),
+				     fallback_to_kernel
+					 ? "; this program uses the kernel's sockets\n"
+					 : "; start xtcpd, or set XTCP_SOCKET to its socket\n"};
+	say_once(&said, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+/* Both have been replaced on disk, and one of them has not been started since. */
+static void complain_of_version(void)
+{
+	static _Atomic bool said;
+	const char *const parts[] = {"xtcp: xtcpd at ", xtcpd_path,
+				     " is of another version than the libxtcp.so of this program: "
+				     "restart the program, or xtcpd\n"};
+	say_once(&said, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+void xtcpd_complain_of_restart(void)
+{
+	static _Atomic bool said;
+	const char *const parts[] = {
+	    "xtcp: xtcpd at ", xtcpd_path,
+	    " has been restarted, and with it went the listening sockets of "
+	    "this program: restart it, too\n"};
+	say_once(&said, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 static bool reach(int fd)
@@ -277,8 +302,11 @@ bool xtcpd_answer(int q, struct rpc_reply *reply)
 		else if (n == 0 || errno != EINTR)
 			break;
 	}
-	if (got == sizeof(*reply) && reply->magic == RPC_MAGIC && reply->version == RPC_VERSION &&
-	    reply->value_len <= RPC_VALUE_MAX)
+	if (got >= offsetof(struct rpc_reply, type) && reply->magic == RPC_MAGIC &&
+	    reply->version != RPC_VERSION)
+		complain_of_version();
+	else if (got == sizeof(*reply) && reply->magic == RPC_MAGIC &&
+		 reply->version == RPC_VERSION && reply->value_len <= RPC_VALUE_MAX)
 		return true;
 	fail(ENETDOWN);
 	return false;

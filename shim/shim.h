@@ -147,6 +147,7 @@ void rpc_init(struct rpc_request *req, enum rpc_type type);
 int unix_socket(int flags);
 /* RPC_DISCONNECT: what xtcpd keeps of fd is fresh's from here on. */
 bool xtcpd_hand_over(int fd, int fresh, struct rpc_reply *reply);
+void xtcpd_complain_of_restart(void);
 /* A request about fd on a connection of its own. reply NULL: waits for nothing. */
 bool xtcpd_ask(int fd, struct rpc_request *req, struct rpc_reply *reply);
 /* The same, left open for the answer to come later; -1 with errno. */

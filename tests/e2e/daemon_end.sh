@@ -55,8 +55,28 @@ ctl status >/dev/null || fail "an ignored signal ended it: $(cat "$dir/xtcpd.log
 lab down
 
 # SIGKILL: nothing can be said to the network, but programs must not hang, and the next one starts.
+# A listener is lost with its daemon: accept() says so, and standard error what to do.
 lab up
 read -r daemon <"$dir/xtcpd.pid"
+cat >"$tmp/listener.py" <<'PY'
+import errno, os, selectors, socket, sys
+s = socket.create_server((sys.argv[1], 9))
+s.setblocking(False)
+selector = selectors.DefaultSelector()
+selector.register(s, selectors.EVENT_READ)
+said, last = set(), False
+while not last:
+    selector.select()
+    last = os.path.exists(sys.argv[2])  # the next daemon is there
+    try:
+        s.accept()
+    except OSError as e:
+        said.add(errno.errorcode[e.errno])
+print(*said)
+PY
+start_run listener "$python" "$tmp/listener.py" "$stack" "$tmp/second"
+listener=$pid
+wait_stack_port 9
 start_run echo_stack2 "$helper" echo "$stack" 7
 wait_stack_port 7
 start_run inside2 "$python" "$tmp/client.py" "$stack"
@@ -68,3 +88,8 @@ wait "$inside" || fail "the stack's client: $(cat "$tmp/inside2.log")"
 start second scripts/lab peer "$BUILD/xtcpd" --socket "$dir/xtcpd.sock" --control "$dir/control.sock"
 until_true 10 "the second daemon" ctl link
 peer ping -c 1 -W 5 -q "$stack" >/dev/null || fail "the second daemon does not answer"
+
+touch "$tmp/second"
+wait_end "$listener" 10
+contains "a listener of the first daemon" "$(cat "$tmp/listener.log")" "^ENETDOWN$"
+contains "what to do" "$(cat "$tmp/listener.log")" "has been restarted.*restart"
