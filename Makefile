@@ -6,6 +6,7 @@
 #   make unit       the unit tests alone          make asan   the same, sanitized
 #   make e2e        the end-to-end tests alone    make lint   clang-format, clang-tidy, shellcheck
 #   make sim SEEDS=n   a simulated network, n seeds, sanitized
+#   make fuzz       fuzz targets, to be run by hand: build/fuzz-frames DIRECTORY (clang)
 #   make mutations  rules of TCP broken one at a time: the simulator must see each
 #   make programs   real programs from Debian (installed if missing), and docs/COMPATIBILITY.md of it
 #   make downloads  100 MiB through a bad network, ten seeds, each way, every byte checked
@@ -25,6 +26,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_F
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu17 -I. -D_GNU_SOURCE $(WARN) -fvisibility=hidden -MMD -MP $(CFLAGS)
 LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+FUZZ := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 STACK_SRC := $(sort $(wildcard stack/*.c stack/*/*.c))
@@ -34,6 +36,9 @@ DAEMON_SRC := $(sort $(wildcard daemon/*.c))
 CTL_SRC := $(sort $(wildcard ctl/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
+FUZZ_SRC := $(sort $(filter-out tests/fuzz/engine.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))) \
+	tests/sim/stack_invariants.c tests/unit/host.c tests/unit/bench.c tests/unit/program.c
+FUZZ_TARGETS := frames words
 DAEMON_UNIT_SRC := $(filter-out daemon/main.c,$(DAEMON_SRC))
 ALL_SRC := $(STACK_SRC) $(SHIM_SRC) $(RPC_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC)
 
@@ -44,8 +49,9 @@ CTL_LIBS = $(shell pkg-config --libs jansson)
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
+.SECONDARY: # objects that only patterns name are kept
 
-.PHONY: all demo check unit asan sim mutations parity e2e packetdrill programs downloads lint format bench bench-impaired install uninstall clean deps
+.PHONY: all demo check unit asan sim fuzz fuzz-replay mutations parity e2e packetdrill programs downloads lint format bench bench-impaired install uninstall clean deps
 all: $(BUILD)/libxtcp.so $(BUILD)/xtcpd $(BUILD)/xtcpctl $(BUILD)/xtcp
 
 # Three ways of compiling: exe (hardened), shim (position independent, no fortify: it defines the
@@ -59,6 +65,12 @@ $(BUILD)/shim/%.o: %.c
 $(BUILD)/san/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(SAN) -c -o $@ $<
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(ALL_CFLAGS) $(FUZZ) -c -o $@ $<
+$(BUILD)/fuzz/engine-%.o: tests/fuzz/engine.c
+	@mkdir -p $(@D)
+	clang $(ALL_CFLAGS) $(FUZZ) -DFUZZ_TARGET=fuzz_$* -c -o $@ $<
 
 $(BUILD)/libxtcpstack.a: $(call obj,exe,$(STACK_SRC))
 	rm -f $@ && ar rcs $@ $^
@@ -91,6 +103,10 @@ $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
+$(BUILD)/fuzz-%: $(BUILD)/fuzz/engine-%.o $(call obj,fuzz,$(FUZZ_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(DAEMON_LIBS)
+$(BUILD)/replay: $(call obj,san,tests/fuzz/replay.c $(FUZZ_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
+	$(CC) $(SAN) -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/bench-stack: $(call obj,exe,tests/bench/stack.c tests/bench/self.c) $(BUILD)/libxtcpstack.a
 	$(CC) -pie -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/bench-memory: $(call obj,exe,tests/bench/memory.c tests/bench/self.c) $(BUILD)/libxtcpstack.a
@@ -110,7 +126,7 @@ demo: deps
 	$(MAKE) all
 	scripts/demo
 check: deps
-	$(MAKE) lint all unit asan sim
+	$(MAKE) lint all unit asan sim fuzz-replay
 	$(MAKE) e2e
 	$(MAKE) parity
 unit: $(BUILD)/check-unit
@@ -120,6 +136,9 @@ asan: $(BUILD)/check-asan
 	ASAN_OPTIONS=quarantine_size_mb=8 $(BUILD)/check-asan
 sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(SEEDS)
+fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz-%)
+fuzz-replay: $(BUILD)/replay
+	for target in $(FUZZ_TARGETS); do $(BUILD)/replay $$target tests/fuzz/corpus/$$target/* || exit 1; done
 mutations:
 	tests/sim/mutations $(SEEDS)
 parity: all $(BUILD)/parity-stories

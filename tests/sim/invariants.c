@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What must hold after every step, whatever the network does, and what must be left at the end.
- * Here the stack's own structures are read, never written.
+ * What holds of each stack by itself is in stack_invariants.c; here is what takes both ends, or the past, to
+ * see. The stack's own structures are read, never written.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "stack/stack_impl.h"
 #include "stack/tcp/tcp_send.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/stack_invariants.h"
 
 #define STUCK_US (1200 * SEC_US)
 
@@ -20,72 +22,6 @@ void sim_fail(struct sim *sim, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(sim->failure, sizeof(sim->failure), fmt, ap);
 	va_end(ap);
-}
-
-static void check_sequence_numbers(struct sim *sim, const struct tcp_sock *sk)
-{
-	if (!seq_leq(sk->snd_una, sk->snd_nxt))
-		sim_fail(sim, "snd_una %u beyond snd_nxt %u", sk->snd_una, sk->snd_nxt);
-	if (!seq_leq(sk->copied_seq, sk->rcv_nxt))
-		sim_fail(sim, "copied_seq %u beyond rcv_nxt %u", sk->copied_seq, sk->rcv_nxt);
-	/* RFC 9293 3.8.6.2.1: what was offered is not taken back. */
-	if (seq_gt(sk->rcv_nxt, sk->rcv_wup + sk->rcv_wnd + 1))
-		sim_fail(sim, "rcv_nxt %u beyond the window offered, %u + %u", sk->rcv_nxt,
-			 sk->rcv_wup, sk->rcv_wnd);
-}
-
-/* Something unacknowledged: a timer must be running, or nobody will ever repeat it. */
-static void check_timers(struct sim *sim, const struct tcp_sock *sk)
-{
-	bool in_flight = sk->snd_una != sk->snd_nxt;
-	if (in_flight && !timer_armed(&sk->rtx_timer))
-		sim_fail(sim, "state %u: %u bytes in flight and no retransmission timer",
-			 sk->c.state, sk->snd_nxt - sk->snd_una);
-	if (!in_flight && sk->sndq_bytes > 0 && sk->snd_wnd == 0 &&
-	    (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT) &&
-	    !timer_armed(&sk->rtx_timer))
-		sim_fail(sim, "zero window, %u bytes waiting and no persist timer", sk->sndq_bytes);
-}
-
-static void check_scoreboard(struct sim *sim, const struct tcp_sock *sk)
-{
-	uint32_t sacked = 0, lost = 0, retrans = 0, at = sk->snd_una;
-	list_for_each (pos, &sk->rtx_queue) {
-		const struct tx_seg *s = container_of(pos, struct tx_seg, node);
-		uint32_t len = s->end_seq - s->seq;
-		if (pos != sk->rtx_queue.next && s->seq != at)
-			sim_fail(sim, "retransmit queue has a hole at %u", at);
-		at = s->end_seq;
-		sacked += s->sacked ? len : 0;
-		lost += s->lost ? len : 0;
-		retrans += s->retransmitted ? len : 0;
-		if (s->sacked && s->lost)
-			sim_fail(sim, "a segment is both sacked and lost");
-	}
-	if (sacked != sk->sacked_bytes || lost != sk->lost_bytes || retrans != sk->retrans_bytes)
-		sim_fail(
-		    sim, "scoreboard counts: sacked %u (has %u), lost %u (%u), retrans %u (%u)",
-		    sk->sacked_bytes, sacked, sk->lost_bytes, lost, sk->retrans_bytes, retrans);
-	if (sk->cwnd_bytes == 0)
-		sim_fail(sim, "cwnd is zero");
-}
-
-static void check_out_of_order_queue(struct sim *sim, const struct tcp_sock *sk)
-{
-	uint32_t at = sk->rcv_nxt;
-	if (!sk->ooo)
-		return;
-	if (list_empty(&sk->ooo->segs))
-		sim_fail(sim, "an out-of-order queue is kept although it is empty");
-	list_for_each (pos, &sk->ooo->segs) {
-		const struct pkt *p = container_of(pos, struct pkt, node);
-		if (!seq_lt(at, p->seq + (p->len ? 0 : 1)) && pos == sk->ooo->segs.next &&
-		    seq_leq(p->seq, at))
-			sim_fail(sim, "out-of-order queue starts at %u, rcv_nxt is %u", p->seq, at);
-		if (seq_lt(p->seq, at))
-			sim_fail(sim, "out-of-order queue overlaps at %u", p->seq);
-		at = p->seq + p->len;
-	}
 }
 
 /* RFC 5681 3.1: new data stays within the congestion window and the window the peer offered. A loss
@@ -143,22 +79,15 @@ static void check_app(struct sim *sim, struct app *a)
 	a->seen = true;
 }
 
-static bool has_connection_state(const struct tcp_sock *sk)
-{
-	return sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN;
-}
-
 static void check_stack(struct sim *sim, struct stack *st)
 {
+	char why[200];
+	if (!stack_invariants_hold(st, why, sizeof(why)))
+		sim_fail(sim, "%s", why);
 	list_for_each (pos, &st->tcp.all) {
 		const struct tcp_sock *sk = container_of(pos, struct tcp_sock, all_node);
-		if (!has_connection_state(sk))
-			continue;
-		check_sequence_numbers(sim, sk);
-		check_timers(sim, sk);
-		check_scoreboard(sim, sk);
-		check_out_of_order_queue(sim, sk);
-		keys_check(sim, sk);
+		if (sk->c.state != TCP_CLOSE && sk->c.state != TCP_LISTEN)
+			keys_check(sim, sk);
 	}
 }
 
@@ -195,17 +124,8 @@ void invariants_at_end(struct sim *sim)
 		check_delivered(sim, &sim->server[i], &sim->client[i]);
 	}
 	for (int i = 0; i < 2; i++) {
-		struct tcp_counts n = tcp_count(sim->host[i].stack);
-		if (n.sockets || n.orphans || n.timewait || n.request_socks || n.listeners)
-			sim_fail(sim,
-				 "host %d keeps %u sockets, %u orphans, %u timewait, %u requests, "
-				 "%u listeners",
-				 i, n.sockets, n.orphans, n.timewait, n.request_socks, n.listeners);
-		if (n.rcvbuf_bytes || n.sndbuf_bytes)
-			sim_fail(sim, "host %d keeps %zu bytes received, %zu to send", i,
-				 n.rcvbuf_bytes, n.sndbuf_bytes);
-		if (stack_pkt_pool(sim->host[i].stack)->used_bytes)
-			sim_fail(sim, "host %d keeps %zu bytes of packets", i,
-				 stack_pkt_pool(sim->host[i].stack)->used_bytes);
+		char why[200];
+		if (!stack_is_empty(sim->host[i].stack, why, sizeof(why)))
+			sim_fail(sim, "host %d keeps %s", i, why);
 	}
 }
