@@ -124,11 +124,10 @@ static ssize_t peek_on(int fd, uint8_t *bytes, size_t room, bool *option, struct
 }
 
 /* Each peek ends where descriptors are; most often there are none, and the first is the last. */
-static void look_through(struct xsocket *xs, size_t limit)
+static void look_through(struct xsocket *xs, size_t seen, size_t limit)
 {
 	uint8_t bytes[RECORD + RPC_INBAND_AHEAD_BYTES];
 	struct rpc_inband rec;
-	size_t seen = 0;
 	unsigned found = 0;
 	bool option, set = false;
 	int fd = xs->source.fd;
@@ -152,8 +151,32 @@ static void look_through(struct xsocket *xs, size_t limit)
 
 void inband_look_ahead(struct xsocket *xs, size_t limit)
 {
+	size_t in_front = (size_t)xs->syn_left + xs->pad_left;
 	int unread = 0;
 
-	if (ioctl(xs->source.fd, SIOCINQ, &unread) == 0 && unread >= (int)RECORD)
-		look_through(xs, limit < (size_t)unread ? limit : (size_t)unread);
+	if (ioctl(xs->source.fd, SIOCINQ, &unread) < 0 || (size_t)unread < in_front + RECORD)
+		return;
+	size_t behind = (size_t)unread - in_front;
+	look_through(xs, in_front, in_front + (limit < behind ? limit : behind));
+}
+
+/* --- in front of a connection */
+
+bool inband_take(struct xsocket *xs)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RPC_MARKS_MAX * sizeof(int))];
+	struct rpc_inband rec;
+	struct iovec iov = {&rec, sizeof(rec)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(xs->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n > 0 && msg.msg_controllen)
+		inband_descriptors(&msg);
+	if (n != (ssize_t)RECORD || !inband_valid(&rec))
+		return false;
+	carry_out(xs, &rec);
+	return true;
 }

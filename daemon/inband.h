@@ -5,7 +5,8 @@
  *
  * An option behind bytes for which there is no room is carried out ahead of its turn, as on Linux
  * setsockopt() does not wait for the send buffer either: at once if few bytes are in front of it,
- * else when the program asks something. xsocket.ahead says how many of those in E that are.
+ * else when the program asks something. So it is with one behind the padding of a connection that is
+ * being made. xsocket.ahead says how many of those in E that are.
  */
 #ifndef XTCP_DAEMON_INBAND_H
 #define XTCP_DAEMON_INBAND_H
@@ -29,7 +30,9 @@ size_t inband_find(const struct xsocket *xs, const struct iovec *iov, size_t got
 		   struct rpc_inband *rec);
 /* Its turn has come. */
 void inband_reached(struct xsocket *xs, const struct rpc_inband *rec);
-/* Carries out what is in the next `limit` unread bytes of E. */
+/* Carries out what is in the next `limit` unread bytes of E, behind those that are no stream yet. */
 void inband_look_ahead(struct xsocket *xs, size_t limit);
+/* Before there is a connection: carries out the one that E begins with. False: it is none. */
+bool inband_take(struct xsocket *xs);
 
 #endif

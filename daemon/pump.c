@@ -39,6 +39,7 @@
 #define EVENTS_MAX 4096 /* per round */
 #define SCRATCH_BYTES 8192
 #define PADDING_SPANS 16
+#define RECORDS_MAX 512 /* more than E holds */
 
 /* --- from the program */
 
@@ -360,58 +361,83 @@ void pump_deliver(struct xsocket *xs)
 
 /* --- what is not a stream yet */
 
-/*
- * F is attached and idle. What is in E is either the record RPC_CONNECT or the padding of an
- * RPC_LISTEN that is on its way by another connection: the magic tells.
- */
-static void read_record(struct xsocket *xs)
+static void bad_record(struct xsocket *xs)
+{
+	daemon_count(xs->d, XtcpdRpcBad);
+	xsocket_reset(xs);
+}
+
+static void read_connect(struct xsocket *xs)
 {
 	struct rpc_request req;
-	uint32_t magic;
-
-	ssize_t n = recv(xs->source.fd, &magic, sizeof(magic), MSG_PEEK | MSG_DONTWAIT);
-	if (xs->hungup) {
-		xsocket_close(xs, false);
-		return;
-	}
-	if (n != sizeof(magic) || magic != RPC_MAGIC)
-		return;
 	struct rpc_received got;
+
 	rpc_receive(xs->source.fd, &req, &got);
 	bool stray = got.fds > 1 || (got.fds == 1 && got.cookie != xs->cookie);
 	bool valid = !stray && rpc_request_valid(&req, got.len) && req.type == RPC_CONNECT;
 	if (valid && got.fds)
 		xsocket_watch(xs, &req, got.fd);
 	rpc_received_close(&got);
-	if (valid) {
-		daemon_count(xs->d, XtcpdRpcRequests);
-		xsocket_connect(xs, &req);
-	} else {
-		daemon_count(xs->d, XtcpdRpcBad);
-		xsocket_reset(xs);
+	if (!valid) {
+		bad_record(xs);
+		return;
 	}
+	daemon_count(xs->d, XtcpdRpcRequests);
+	xsocket_connect(xs, &req);
 }
 
-void pump_take_record(struct xsocket *xs)
+/*
+ * F is attached and idle. What is in E are options (inband.h), and then either the record
+ * RPC_CONNECT or the padding of an RPC_LISTEN that is on its way by another connection: the magic
+ * tells.
+ */
+static void read_records(struct xsocket *xs)
+{
+	uint32_t magic;
+
+	for (unsigned n = 0; n < RECORDS_MAX; n++) {
+		ssize_t got = recv(xs->source.fd, &magic, sizeof(magic), MSG_PEEK | MSG_DONTWAIT);
+		if (xs->hungup) {
+			xsocket_close(xs, false);
+			return;
+		}
+		if (got == sizeof(magic) && magic == RPC_MAGIC)
+			read_connect(xs);
+		if (got != sizeof(magic) || magic != RPC_INBAND_MAGIC)
+			return;
+		if (!inband_take(xs)) {
+			bad_record(xs);
+			return;
+		}
+	}
+	xsocket_want(xs, WORK_COLLECT);
+}
+
+void pump_take_records(struct xsocket *xs)
 {
 	if (xs->state == XS_ATTACHED)
-		read_record(xs);
+		read_records(xs);
+	else if (xs->state == XS_CONNECTING)
+		inband_look_ahead(xs, SIZE_MAX);
 }
 
 static void collect(struct xsocket *xs)
 {
 	switch (xs->state) {
 	case XS_ATTACHED:
-		read_record(xs);
+		read_records(xs);
 		break;
 	case XS_CONNECTED:
 		pump_collect(xs);
 		break;
 	case XS_DIRECT:
 		break;
+	case XS_CONNECTING:
+		pump_connecting(xs);
+		if (xs->sk && !xs->hungup)
+			inband_look_ahead(xs, RPC_INBAND_AHEAD_BYTES);
+		/* fall through */
 	default: /* padding: only the end of the program counts */
-		if (xs->state == XS_CONNECTING)
-			pump_connecting(xs);
 		if (xs->sk && xs->hungup)
 			xsocket_close(xs, false);
 	}

@@ -306,8 +306,7 @@ static int fastopen_go(const struct rpc_request *req, struct xsocket *xs, struct
 {
 	uint32_t want = req->arg > 0 ? (uint32_t)req->arg : 0;
 
-	pump_take_record(xs);
-	int room = xs->sk ? tcp_deferred_room(xs->sk) : -EISCONN;
+	int room = tcp_deferred_room(xs->sk);
 	if (xs->state != XS_CONNECTING || xs->fast || room < 0)
 		return -EISCONN;
 	uint32_t head = room < RPC_HEAD_MAX ? (uint32_t)room : RPC_HEAD_MAX;
@@ -630,6 +629,15 @@ static bool follows_the_stream(uint16_t type)
 	       type == RPC_DISCONNECT;
 }
 
+/* What the program said before, by F itself. It may have been the end. */
+static void catch_up(struct xsocket *xs, uint16_t type)
+{
+	if (xs->state != XS_CONNECTED)
+		pump_take_records(xs);
+	else if (follows_the_stream(type))
+		pump_catch_up(xs);
+}
+
 bool rpc_request_run(struct rpc_call *call)
 {
 	uint16_t type = call->req->type;
@@ -643,10 +651,10 @@ bool rpc_request_run(struct rpc_call *call)
 		return linger(call, xs);
 	if (run_general(call))
 		return false;
-	if (xs && xs->state == XS_CONNECTED && follows_the_stream(type)) {
-		pump_catch_up(xs);
-		xs = xs->sk ? xs : NULL; /* it may have been the end */
-	}
+	if (xs)
+		catch_up(xs, type);
+	if (xs && !xs->sk)
+		xs = NULL;
 	int err = xs ? handlers[type](call, xs, &reply) : ask_the_dead(call, &reply);
 	if (err == -ENOPROTOOPT || err == -EOPNOTSUPP)
 		note_option(call, -err);

@@ -220,7 +220,7 @@ static void keep_sock(struct xsocket *xs, struct tombstone *stone)
 
 void xsocket_fail(struct xsocket *xs, int error)
 {
-	if (xs->state == XS_CONNECTED)
+	if (xs->state == XS_CONNECTED || xs->state == XS_CONNECTING)
 		inband_look_ahead(xs, SIZE_MAX);
 	struct tombstone *stone = tombstone_put(&xs->d->tombstones, xs->cookie);
 

@@ -135,11 +135,12 @@ int fd_error(int fd); /* SO_ERROR, cleared by reading */
 void pump_collect(struct xsocket *xs); /* program to stack */
 /* ... and the options in what there is no room for: xs may have ended then. */
 void pump_catch_up(struct xsocket *xs);
-void pump_take_record(struct xsocket *xs); /* a connect() that still waits in E */
-void pump_connecting(struct xsocket *xs);  /* what the SYN may take along */
-void pump_begin(struct xsocket *xs);	   /* connected: F is writable from here on */
-void pump_deliver(struct xsocket *xs);	   /* stack to program */
-void pump_padding(struct xsocket *xs);	   /* reads away the padding in front */
+/* What a program said before it was connected, and still waits in E: xs may have ended then. */
+void pump_take_records(struct xsocket *xs);
+void pump_connecting(struct xsocket *xs); /* what the SYN may take along */
+void pump_begin(struct xsocket *xs);	  /* connected: F is writable from here on */
+void pump_deliver(struct xsocket *xs);	  /* stack to program */
+void pump_padding(struct xsocket *xs);	  /* reads away the padding in front */
 /* Written by the program, and left after pump_catch_up(). */
 size_t pump_unread_bytes(const struct xsocket *xs);
 

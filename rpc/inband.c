@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which options of a connection cannot fail: see inband.h. */
+/* Which options cannot fail: see inband.h. */
 #include "rpc/inband.h"
 
 #include <limits.h>
@@ -12,7 +12,7 @@
 
 #define ANY INT_MIN, INT_MAX
 
-/* An int within these bounds, on a connection, is always taken. */
+/* An int within these bounds is always taken, but perhaps by a listener. */
 static const struct certain {
 	int level, name, min, max;
 } certain[] = {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options in the stream: setsockopt() on a connection, without an answer.
+ * Options in the stream: setsockopt() without an answer.
  *
  * Theory of operation
- *   - On a connection most options cannot fail, or whether they do shows in their value. These the
- *     shim checks itself, and sends down F among the bytes: one struct rpc_inband, whole and by
- *     itself, with a descriptor beside it (SCM_RIGHTS) that means nothing. Only who holds F can
- *     do that; F itself is not copied; and the option's place in the stream is exact.
+ *   - Unless it listens, most options of a socket cannot fail, or whether they do shows in their
+ *     value. These the shim checks itself, and sends down F among the bytes: one struct rpc_inband,
+ *     whole and by itself, with a descriptor beside it (SCM_RIGHTS) that means nothing. Only who
+ *     holds F can do that; F itself is not copied; and the option's place in the stream is exact.
  *   - The kernel ends a read behind a buffer that came with a descriptor, and no later bytes join it
  *     (from Linux 6.5 on; before that, sendfile() may put some there). So xtcpd finds the record as
  *     the last bytes of a read that one descriptor came with. MSG_MORE and MSG_EOR come with more
  *     than one (rpc.h).
  *   - What is not a valid record there is data, as it is for whoever inherits F without the shim.
+ *   - Of a socket without a connection the same record goes down F in front of RPC_CONNECT, the first
+ *     one right behind RPC_ATTACH; of one that is connecting it goes behind the padding, if its
+ *     stream will stay xtcpd's (RPC_STATE_STREAM).
  */
 #ifndef XTCP_RPC_INBAND_H
 #define XTCP_RPC_INBAND_H

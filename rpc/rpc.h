@@ -31,8 +31,9 @@
  *                 only if RPC_FLAG_REPLY is set. By then xtcpd has closed its copy of F, which
  *                 would keep a closed F in the program's epoll sets: so the shim waits. xtcpd
  *                 handles requests in the order in which the connections were made, so ATTACH,
- *                 SETSOCKOPT and BIND of one thread stay in order. An option of a connection that
- *                 cannot fail is not asked for: it goes down F among the bytes (inband.h).
+ *                 SETSOCKOPT and BIND of one thread stay in order. An option that cannot fail is not
+ *                 asked for: it goes down F (inband.h). Before a request is carried out, what F
+ *                 has said before it is read.
  *
  * A listener's F receives one struct rpc_accept per established connection, each with the new
  * descriptor attached (already marked: its own abstract name is a struct rpc_name, so getsockname

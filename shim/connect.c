@@ -92,6 +92,15 @@ static void name_target(struct rpc_request *req, const struct sockaddr_in *to)
 	req->addr_len = sizeof(*to);
 }
 
+/* xtcpd has closed its end: it would not have the socket, and says why, or is gone. */
+static int not_taken(int fd)
+{
+	struct rpc_request req;
+	struct rpc_reply reply;
+	rpc_init(&req, RPC_GETERR);
+	return xtcpd_ask(fd, &req, &reply) ? fail(ENETDOWN) : -1;
+}
+
 int f_start_connect(int fd, const struct sockaddr_in *to, bool fastopen, const void *data,
 		    size_t len, bool more)
 {
@@ -107,7 +116,7 @@ int f_start_connect(int fd, const struct sockaddr_in *to, bool fastopen, const v
 	if (xtcpd_send_own(fd, &req, data, len))
 		return 0;
 	f_set_state(fd, F_NONE);
-	return -1;
+	return errno == ENETDOWN ? not_taken(fd) : -1;
 }
 
 /* TCP_FASTOPEN_CONNECT with a cookie: writable at once, as the SYN waits for what is written. */

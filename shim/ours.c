@@ -26,7 +26,7 @@ _Atomic uint8_t fd_hints[HINTED_FDS];
 #define WORD_FAST 0x40000ull
 #define WORD_OPTIONS 0x80000ull
 #define WORD_DEFERRED 0x100000ull
-#define WORD_INQ 0x100000ull
+#define WORD_INQ 0x200000ull
 
 static bool is_marked(const struct sockaddr_un *un, socklen_t len)
 {
@@ -115,19 +115,29 @@ bool f_is_local(int fd)
 	return word_of(fd) & RPC_STATE_LOCAL;
 }
 
-bool f_is_xtcpds_stream(int fd)
+static enum f_stage stage_of_connecting(int fd, uint64_t word)
+{
+	short got = word & RPC_STATE_STREAM ? f_poll(fd, POLLOUT, 0) : -1;
+	if (got == 0)
+		return F_STAGE_PADDED;
+	return got == POLLOUT ? F_STAGE_STREAM : F_STAGE_OTHER; /* its success is not told yet */
+}
+
+enum f_stage f_stage_of(int fd)
 {
 	struct rpc_name name;
 	uint64_t word = word_of(fd);
 	switch (word & WORD_STATE) {
 	case F_NONE:
-		return !(word & RPC_STATE_LOCAL) && f_accepted_name(fd, &name);
-	case F_CONNECTING: /* its success is not told yet: the padding is gone then */
-		return word & RPC_STATE_STREAM && f_poll(fd, POLLOUT, 0) == POLLOUT;
+		if (!f_accepted_name(fd, &name))
+			return F_STAGE_FRESH;
+		return word & RPC_STATE_LOCAL ? F_STAGE_OTHER : F_STAGE_STREAM;
+	case F_CONNECTING:
+		return stage_of_connecting(fd, word);
 	case F_CONNECTED:
-		return word & RPC_STATE_STREAM;
+		return word & RPC_STATE_STREAM ? F_STAGE_STREAM : F_STAGE_OTHER;
 	default:
-		return false;
+		return F_STAGE_OTHER;
 	}
 }
 

@@ -82,8 +82,14 @@ enum f_state f_state_of(int fd); /* F_NONE for what is not ours */
 void f_set_state(int fd, enum f_state state);
 /* xtcpd has said that the other end is, or may be, on the same stack. */
 bool f_is_local(int fd);
-/* A connection whose other end is xtcpd's, and stays so. */
-bool f_is_xtcpds_stream(int fd);
+/* Whose what F sends is. */
+enum f_stage {
+	F_STAGE_OTHER,
+	F_STAGE_FRESH,	/* xtcpd's, record by record: neither connected nor listening */
+	F_STAGE_PADDED, /* connecting, and then */
+	F_STAGE_STREAM, /* a connection whose other end is xtcpd's, and stays so */
+};
+enum f_stage f_stage_of(int fd);
 /* An error that is still to be told, of a socket that is unconnected again; it is cleared by being
  * taken. 0: none. */
 void f_set_pending(int fd, int err);

@@ -28,7 +28,7 @@ say "sendmsg $(calls sendmsg), connect $(calls connect), poll $(calls poll ppoll
 equal "options sent" $(($(calls sendmsg) >= 2 * count && $(calls sendmsg) < 2 * count + 20)) 1
 less "connections to xtcpd" "$(calls connect socket)" 40
 less "waits" "$(calls poll ppoll select read recvfrom)" 40
-equal "options among the bytes" "$(nstat XtcpdRpcInBand)" $((2 * count))
+equal "options sent so, and SO_REUSEADDR" "$(nstat XtcpdRpcInBand)" $((2 * count + 1))
 
 # --- what it does
 cat >"$tmp/sink.py" <<'PY'
@@ -54,6 +54,7 @@ cat >"$tmp/sets.py" <<'PY'
 import os, resource, select, signal, socket, subprocess, sys
 from socket import IPPROTO_TCP, SOL_SOCKET, SO_KEEPALIVE, TCP_CORK, TCP_NODELAY, TCP_USER_TIMEOUT
 kernel, stack, go, what = sys.argv[1:5]
+silent = kernel[:kernel.rindex(".")] + ".78"
 
 def tell():
     with open(go, "w") as f:
@@ -146,6 +147,21 @@ def crowded():
     s.close()
     tell()
 
+def fresh():
+    # Before there is a connection, and while it is being made: nothing is asked.
+    s = socket.socket()
+    for value in (1, 0, 1):
+        s.setsockopt(SOL_SOCKET, SO_KEEPALIVE, value)
+        s.setsockopt(IPPROTO_TCP, TCP_NODELAY, value)
+    s.setblocking(False)
+    assert s.connect_ex((silent, 9)) == 115
+    check(s, IPPROTO_TCP, TCP_NODELAY, 1) # xtcpd knows of the connect() by then
+    for value in (5000, 6000):
+        s.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, value)
+    assert not select.select([], [s], [], 0)[1]
+    check(s, IPPROTO_TCP, TCP_USER_TIMEOUT, 6000)
+    s.close()
+
 def direct():
     server = socket.create_server((stack, 0))
     for blocking in (True, False):
@@ -193,7 +209,12 @@ empty_connections()
 	[ "$(grep -cx "total 0" "$tmp/sink.log")" = 3 ]
 }
 until_true 10 "three connections without a byte" empty_connections
+before=$(nstat XtcpdRpcInBand) asked=$(nstat XtcpdRpcRequests)
+sets fresh
+equal "options without a connection" "$(nstat XtcpdRpcInBand)" $((before + 8))
+equal "attach, connect and two questions" "$(nstat XtcpdRpcRequests)" $((asked + 4))
 before=$(nstat XtcpdRpcInBand)
 sets direct
-equal "options among bytes that another program reads" "$(nstat XtcpdRpcInBand)" "$before"
+equal "SO_REUSEADDR, and no option among bytes that another program reads" \
+	"$(nstat XtcpdRpcInBand)" $((before + 1))
 lab_sane

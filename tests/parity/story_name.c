@@ -36,6 +36,21 @@ static void names_connected(void)
 	names_of("connected", connected_to_peer());
 }
 
+/* Not a moment later. */
+static void names_connecting(void)
+{
+	for (int i = 0; i < 20; i++) {
+		int fd = tcp(), on = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		if (i % 2)
+			try_bind(fd, ME, 0);
+		nonblocking(fd);
+		try_connect(fd, SILENT, PORT);
+		names_of("connecting", fd);
+		close(fd);
+	}
+}
+
 static void names_after_fin(void)
 {
 	struct pair p = accepted();
@@ -74,7 +89,11 @@ static void names_truncated(void)
 }
 
 const struct story name_stories[] = {
-    {"names-in-states", names_in_states}, {"names-connected", names_connected},
-    {"names-after-fin", names_after_fin}, {"names-after-reset", names_after_reset},
-    {"names-truncated", names_truncated}, {NULL, NULL},
+    {"names-in-states", names_in_states},
+    {"names-connected", names_connected},
+    {"names-connecting", names_connecting},
+    {"names-after-fin", names_after_fin},
+    {"names-after-reset", names_after_reset},
+    {"names-truncated", names_truncated},
+    {NULL, NULL},
 };

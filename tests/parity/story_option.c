@@ -295,6 +295,87 @@ static void option_inherited(void)
 	get("REUSEADDR", fd, SOL_SOCKET, SO_REUSEADDR);
 }
 
+/* Options of a connection that is being made, until it is given up or made. */
+static void set_while_connecting(int fd, const char *to)
+{
+	nonblocking(fd);
+	try_connect(fd, to, PORT + 1);
+	set("NODELAY", fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set("KEEPIDLE", fd, IPPROTO_TCP, TCP_KEEPIDLE, 99);
+	set("KEEPIDLE 0", fd, IPPROTO_TCP, TCP_KEEPIDLE, 0);
+	set("SNDBUF", fd, SOL_SOCKET, SO_SNDBUF, 20000);
+	set("9999", fd, IPPROTO_TCP, 9999, 1);
+	set("SYNCNT", fd, IPPROTO_TCP, TCP_SYNCNT, 2);
+	set("TOS", fd, IPPROTO_IP, IP_TOS, 0x10);
+}
+
+static void they_are_kept(int fd)
+{
+	get("NODELAY", fd, IPPROTO_TCP, TCP_NODELAY);
+	get("KEEPIDLE", fd, IPPROTO_TCP, TCP_KEEPIDLE);
+	get("SNDBUF", fd, SOL_SOCKET, SO_SNDBUF);
+	get("SYNCNT", fd, IPPROTO_TCP, TCP_SYNCNT);
+	get("TOS", fd, IPPROTO_IP, IP_TOS);
+}
+
+static void option_connecting(void)
+{
+	int fd = tcp();
+	char got[100];
+	set("REUSEADDR", fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set_while_connecting(fd, SILENT);
+	set("MAXSEG", fd, IPPROTO_TCP, TCP_MAXSEG, 1000);
+	set("FASTOPEN_CONNECT", fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+	say_mask("poll", mask_of(fd, 0));
+	say("shutdown", shutdown(fd, SHUT_RDWR));
+	they_are_kept(fd);
+	fd = tcp();
+	set_while_connecting(fd, PEER); /* nobody listens */
+	say("error", so_error(fd));
+	they_are_kept(fd);
+	fd = tcp();
+	say("listen", peer_listen(PORT + 1));
+	set("LINGER2", fd, IPPROTO_TCP, TCP_LINGER2, 5);
+	set_while_connecting(fd, PEER);
+	say("accept", peer_accept());
+	wait_for(fd, POLLOUT);
+	they_are_kept(fd);
+	say("write", write(fd, "hello", 5));
+	say_bytes("the peer has", got, peer_recv(got, sizeof(got)));
+}
+
+/* Any number of them, whatever they are, in front of what they are for. */
+static void option_fresh(void)
+{
+	int fd = tcp(), l = tcp(), on = 1;
+	char got[100];
+	set("UNSENT", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1); /* with little room for them */
+	for (int i = 1; i <= 300; i++) {
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &i, sizeof(i));
+		setsockopt(l, IPPROTO_TCP, TCP_USER_TIMEOUT, &i, sizeof(i));
+	}
+	get("USER_TIMEOUT", fd, IPPROTO_TCP, TCP_USER_TIMEOUT);
+	say("peer listens", peer_listen(PORT + 1));
+	for (int i = 0; i < 30; i++)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	nonblocking(fd);
+	say("connect", try_connect(fd, PEER, PORT + 1));
+	say("accept", peer_accept());
+	wait_for(fd, POLLOUT);
+	get("KEEPALIVE", fd, SOL_SOCKET, SO_KEEPALIVE);
+	get("USER_TIMEOUT", fd, IPPROTO_TCP, TCP_USER_TIMEOUT);
+	say("write", write(fd, "hello", 5));
+	say_bytes("the peer has", got, peer_recv(got, sizeof(got)));
+	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	say("bind", try_bind(l, ME, PORT));
+	setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	say("listen", listen(l, 4));
+	get("USER_TIMEOUT", l, IPPROTO_TCP, TCP_USER_TIMEOUT);
+	say_mask("poll", mask_of(l, 0));
+	say("connect", peer_connect(PORT));
+	get("KEEPALIVE", accept(l, NULL, NULL), SOL_SOCKET, SO_KEEPALIVE);
+}
+
 static void tcp_info_of(const char *what, int fd)
 {
 	struct tcp_info i;
@@ -352,6 +433,8 @@ const struct story option_stories[] = {
     {"option-congestion", option_congestion},
     {"option-pacing", option_pacing},
     {"option-inherited", option_inherited},
+    {"option-connecting", option_connecting},
+    {"option-fresh", option_fresh},
     {"option-tcp-info", option_tcp_info},
     {"option-timeouts", option_timeouts},
     {NULL, NULL},

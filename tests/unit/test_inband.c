@@ -79,17 +79,22 @@ static void send_text(const char *text)
 	ck_assert_int_eq((int)send(client, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
 }
 
-static int option(int level, int name)
+static int option_of(int f, int level, int name)
 {
 	struct rpc_request req = request(RPC_GETSOCKOPT);
 	int value = -1;
 	req.level = level;
 	req.name = name;
 	req.value_len = sizeof(value);
-	struct rpc_reply reply = ask(client, &req);
+	struct rpc_reply reply = ask(f, &req);
 	ck_assert_int_eq(reply.error, 0);
 	memcpy(&value, reply.value, sizeof(value));
 	return value;
+}
+
+static int option(int level, int name)
+{
+	return option_of(client, level, name);
 }
 
 static void set_and_wait(int level, int name, int value)
@@ -103,12 +108,17 @@ static void set_and_wait(int level, int name, int value)
 	ck_assert_int_eq(ask(client, &req).error, 0);
 }
 
-static void expect(const void *bytes, size_t len)
+static void expect_at(int f, const void *bytes, size_t len)
 {
 	char got[256];
-	run_until(server, POLLIN);
-	ck_assert_int_eq((int)recv(server, got, sizeof(got), MSG_DONTWAIT), (int)len);
+	run_until(f, POLLIN);
+	ck_assert_int_eq((int)recv(f, got, sizeof(got), MSG_DONTWAIT), (int)len);
 	ck_assert_mem_eq(got, bytes, len);
+}
+
+static void expect(const void *bytes, size_t len)
+{
+	expect_at(server, bytes, len);
 }
 
 /* --- what may be sent so */
@@ -347,6 +357,150 @@ START_TEST(what_is_no_record_is_data)
 }
 END_TEST
 
+/* --- where there is no connection yet */
+
+/* Connecting, for long. */
+static int connecting_to_nobody(void)
+{
+	struct rpc_request req = request(RPC_CONNECT);
+	int f = new_socket();
+	connect_path(f);
+	req.addr = (struct sockaddr_in){
+	    .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(10u << 24 | 9)};
+	req.addr_len = sizeof(req.addr);
+	req.pad_bytes = PAD_BYTES;
+	send_request(f, &req, f);
+	write_padding(f);
+	run();
+	ck_assert_int_eq(polled(f), 0);
+	return f;
+}
+
+static void send_option_of(int f, int level, int name, int value, unsigned descriptors)
+{
+	struct rpc_inband rec = record_of(level, name, value);
+	ck_assert_int_eq((int)send_beside(f, &rec, sizeof(rec), descriptors), (int)sizeof(rec));
+}
+
+START_TEST(what_is_certain_never_fails_on_a_fresh_socket)
+{
+	int f = attached();
+	static const int values[] = {INT32_MIN, -1, 0, 1, 88, 127, 255, 32767, INT32_MAX};
+	struct tcp_sock *sk = sock_of(f);
+	struct rpc_inband rec;
+	for (int name = 0; name < 130; name++)
+		for (unsigned v = 0; v < 3 * sizeof(values) / sizeof(values[0]); v++) {
+			static const int levels[] = {SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP};
+			if (inband_make(&rec, levels[v % 3], name, &values[v / 3], sizeof(int)))
+				ck_assert_int_eq(tcp_setsockopt(sk, rec.level, rec.name, rec.value,
+								rec.value_len),
+						 0);
+		}
+	close(f);
+	close_all(listener, client, server);
+}
+END_TEST
+
+START_TEST(options_of_a_fresh_socket_are_set_when_somebody_asks)
+{
+	struct rpc_request req = request(RPC_ATTACH);
+	int f = new_socket(), before = open_descriptors();
+	connect_path(f);
+	send_request(f, &req, f);
+	send_option_of(f, SOL_SOCKET, SO_KEEPALIVE, 1, 0); /* as the shim sends the first one */
+	send_option_of(f, IPPROTO_TCP, TCP_KEEPIDLE, 30, RPC_MARK_OPTION);
+	send_option_of(f, IPPROTO_TCP, TCP_KEEPIDLE, 31, RPC_MARK_OPTION);
+	ck_assert_int_eq(option_of(f, IPPROTO_TCP, TCP_KEEPIDLE), 31);
+	ck_assert_int_eq(option_of(f, SOL_SOCKET, SO_KEEPALIVE), 1);
+	send_option_of(f, IPPROTO_TCP, TCP_KEEPIDLE, 32, RPC_MARK_OPTION);
+	ck_assert_int_eq(option_of(f, IPPROTO_TCP, TCP_KEEPIDLE), 32);
+	ck_assert_int_ne(polled(f) & POLLOUT, 0);
+	ck_assert_uint_eq(d.counter[XtcpdRpcInBand], 4);
+	ck_assert_int_eq(open_descriptors(), before + 1); /* E */
+	close(f);
+	close_all(listener, client, server);
+}
+END_TEST
+
+/* All of it is read at once: the option is in front of the connection, and no byte of it. */
+START_TEST(options_in_front_of_a_connection_are_its_own)
+{
+	struct rpc_request name = request(RPC_GETNAME);
+	struct rpc_accept record;
+	int f = attached();
+	send_option_of(f, SOL_SOCKET, SO_KEEPALIVE, 1, RPC_MARK_OPTION);
+	connect_from(f, ntohs(ask(server, &name).addr.sin_port));
+	send_option_of(f, IPPROTO_TCP, TCP_USER_TIMEOUT, 777, RPC_MARK_OPTION);
+	ck_assert_int_eq((int)send(f, "hello", 5, MSG_NOSIGNAL), 5);
+	run();
+	int taken = take(listener, &record);
+	ck_assert_int_ge(taken, 0);
+	expect_at(taken, "hello", 5);
+	ck_assert_int_eq(option_of(f, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(option_of(f, IPPROTO_TCP, TCP_USER_TIMEOUT), 777);
+	ck_assert_uint_eq(d.counter[XtcpdRpcInBand], 2);
+	ck_assert_uint_eq(d.counter[XtcpdRpcBad], 0);
+	close(f);
+	close(taken);
+	close_all(listener, client, server);
+}
+END_TEST
+
+START_TEST(options_in_front_of_listen_are_set_before_it)
+{
+	struct rpc_request req = request(RPC_LISTEN);
+	int f = attached();
+	send_option_of(f, SOL_SOCKET, SO_KEEPALIVE, 1, RPC_MARK_OPTION);
+	write_padding(f);
+	req.arg = 5;
+	req.pad_bytes = PAD_BYTES;
+	ck_assert_int_eq(ask(f, &req).error, 0);
+	ck_assert_int_eq(polled(f) & POLLOUT, 0);
+	ck_assert_int_eq(option_of(f, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_uint_eq(d.counter[XtcpdRpcBad], 0);
+	close(f);
+	close_all(listener, client, server);
+}
+END_TEST
+
+START_TEST(options_behind_padding_are_set_while_it_connects)
+{
+	int f = connecting_to_nobody(), value = 0;
+	size_t len = sizeof(value);
+	send_option_of(f, IPPROTO_TCP, TCP_USER_TIMEOUT, 777, RPC_MARK_OPTION);
+	run();
+	ck_assert_int_eq(tcp_getsockopt(sock_of(f), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len),
+			 0);
+	ck_assert_int_eq(value, 777);
+	send_option_of(f, SOL_SOCKET, SO_KEEPALIVE, 1, RPC_MARK_OPTION);
+	ck_assert_int_eq(option_of(f, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_uint_eq(d.counter[XtcpdRpcInBand], 2);
+	ck_assert_int_eq(polled(f), 0);
+	/* ... and outlive it. */
+	send_option_of(f, IPPROTO_TCP, TCP_KEEPCNT, 3, RPC_MARK_OPTION);
+	ck_assert_int_eq(ask_error(f, RPC_UNLISTEN), 0);
+	ck_assert_int_eq(option_of(f, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	ck_assert_int_eq(option_of(f, IPPROTO_TCP, TCP_USER_TIMEOUT), 777);
+	close(f);
+	close_all(listener, client, server);
+}
+END_TEST
+
+START_TEST(a_fresh_socket_that_sends_a_bad_record_is_at_its_end)
+{
+	struct rpc_inband bad = record_of(SOL_SOCKET, SO_KEEPALIVE, 1);
+	int f = attached(), before = open_descriptors();
+	bad.name = SO_ATTACH_FILTER;
+	send_beside(f, &bad, sizeof(bad), _i ? RPC_MARK_OPTION : 0);
+	run();
+	ck_assert_int_ne(polled(f) & POLLHUP, 0);
+	ck_assert_uint_eq(d.counter[XtcpdRpcBad], 1);
+	ck_assert_int_eq(open_descriptors(), before - 1);
+	close(f);
+	close_all(listener, client, server);
+}
+END_TEST
+
 /* --- who may send some */
 
 static uint64_t word_of(int f)
@@ -387,6 +541,12 @@ Suite *inband_suite(void)
 	tcase_add_test(t, an_option_behind_bytes_that_wait_is_seen_at_once_and_set_once);
 	tcase_add_test(t, with_few_bytes_in_front_it_needs_no_question);
 	tcase_add_test(t, what_is_no_record_is_data);
+	tcase_add_test(t, what_is_certain_never_fails_on_a_fresh_socket);
+	tcase_add_test(t, options_of_a_fresh_socket_are_set_when_somebody_asks);
+	tcase_add_test(t, options_in_front_of_a_connection_are_its_own);
+	tcase_add_test(t, options_in_front_of_listen_are_set_before_it);
+	tcase_add_test(t, options_behind_padding_are_set_while_it_connects);
+	tcase_add_loop_test(t, a_fresh_socket_that_sends_a_bad_record_is_at_its_end, 0, 2);
 	tcase_add_test(t, a_program_is_told_that_xtcpd_reads_its_bytes);
 	suite_add_tcase(s, t);
 	return s;

@@ -651,6 +651,25 @@ START_TEST(junk_after_attach_ends_that_socket_alone)
 }
 END_TEST
 
+/* The question comes by a connection of its own, and may be read first. */
+START_TEST(who_asks_right_after_connect_is_told_of_it)
+{
+	struct rpc_request name = request(RPC_GETNAME), bind = request(RPC_BIND);
+	uint16_t port;
+	int listener = listening(&port, 4), f = attached(), g = attached();
+	connect_from(f, port);
+	struct rpc_reply reply = ask(f, &name);
+	ck_assert_uint_eq(ntohl(reply.addr.sin_addr.s_addr), INADDR_LOOPBACK);
+	ck_assert_uint_ne(reply.addr.sin_port, 0);
+	connect_from(g, port);
+	bind.addr = loopback(0);
+	ck_assert_int_eq(ask(g, &bind).error, EINVAL);
+	close(f);
+	close(g);
+	close_all(listener, -1, -1);
+}
+END_TEST
+
 START_TEST(a_client_that_says_nothing_is_cut_off_in_time)
 {
 	char byte;
@@ -755,6 +774,7 @@ Suite *sockets_suite(void)
 	tcase_add_checked_fixture(t, program_setup, program_teardown);
 	tcase_add_test(t, bad_records_are_cut_off_and_counted);
 	tcase_add_test(t, junk_after_attach_ends_that_socket_alone);
+	tcase_add_test(t, who_asks_right_after_connect_is_told_of_it);
 	tcase_add_test(t, a_client_that_says_nothing_is_cut_off_in_time);
 	tcase_add_test(t, a_users_sockets_are_limited);
 	tcase_add_test(t, a_users_listeners_are_limited);
