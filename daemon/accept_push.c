@@ -317,7 +317,6 @@ static void hold(struct xsocket *listener, struct tcp_sock *sk)
 		tcp_abort(sk);
 		return;
 	}
-	memcpy(child->comm, listener->comm, sizeof(child->comm));
 	child->listener = listener;
 	q->held = child;
 	q->held_fd = f_fd;

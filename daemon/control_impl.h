@@ -76,7 +76,7 @@ struct control_rows {
 	struct control_stream stream;
 	const char *name;
 	size_t count, done;
-	json_t *(*row)(const struct control_rows *rows, size_t i);
+	json_t *(*row)(struct control_rows *rows, size_t i);
 };
 bool control_rows_next(struct control_stream *s, struct control_buffer *out);
 

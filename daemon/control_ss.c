@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/control_impl.h"
+#include "daemon/credentials.h"
 #include "daemon/pump.h"
 #include "daemon/socket.h"
 #include "stack/tcp/tcp.h"
@@ -27,7 +28,7 @@ struct ss_record {
 	int32_t pid;
 	uint8_t state;
 	bool has_info;
-	char comm[16], congestion[16];
+	char congestion[16];
 	struct tcp_bbr_info bbr;
 	bool has_bbr;
 };
@@ -40,6 +41,8 @@ struct ss_stream {
 	struct tcp_info *info; /* beside the records, where it was asked for */
 	size_t cap, reserved_bytes;
 	int err;
+	int32_t named; /* the process whose name comm is: most of what is shown is one program's */
+	char comm[16];
 };
 
 /* --- the walk */
@@ -72,8 +75,6 @@ static void copy_owner(struct ss_record *r, const struct xsocket *xs)
 		return;
 	r->cookie = xs->cookie;
 	r->pid = (int32_t)xs->pid;
-	memcpy(r->comm, xs->comm, sizeof(r->comm));
-	r->comm[sizeof(r->comm) - 1] = '\0';
 }
 
 static void copy_info(struct ss_stream *s, struct ss_record *r, const struct tcp_diag *diag)
@@ -140,11 +141,15 @@ static void set_timer(json_t *row, const struct ss_record *r)
 	control_set(row, "timer", timer);
 }
 
-static void set_process(json_t *row, const struct ss_record *r)
+static void set_process(json_t *row, struct ss_stream *s, const struct ss_record *r)
 {
 	json_t *process = json_object();
 
-	control_set_string(process, "name", r->comm);
+	if (s->named != r->pid) {
+		process_comm(r->pid, s->comm);
+		s->named = r->pid;
+	}
+	control_set_string(process, "name", s->comm);
 	control_set_u64(process, "pid", (uint64_t)r->pid);
 	control_set(row, "process", process);
 	control_set_u64(row, "cookie", r->cookie);
@@ -161,9 +166,9 @@ static json_t *bbr_row(const struct tcp_bbr_info *bbr)
 	return object;
 }
 
-static json_t *row_of(const struct control_rows *rows, size_t i)
+static json_t *row_of(struct control_rows *rows, size_t i)
 {
-	const struct ss_stream *s = container_of(rows, struct ss_stream, rows);
+	struct ss_stream *s = container_of(rows, struct ss_stream, rows);
 	const struct ss_record *r = &s->record[i];
 	json_t *row = json_object();
 
@@ -176,7 +181,7 @@ static json_t *row_of(const struct control_rows *rows, size_t i)
 	control_set_u64(row, "peer_port", r->remote.port);
 	control_set_u64(row, "uid", r->uid);
 	if (r->cookie)
-		set_process(row, r);
+		set_process(row, s, r);
 	if (r->timer)
 		set_timer(row, r);
 	if (r->has_info) {

@@ -26,7 +26,7 @@ static void table_free(struct control_stream *stream)
 	free(t);
 }
 
-static json_t *row_of(const struct control_rows *rows, size_t i)
+static json_t *row_of(struct control_rows *rows, size_t i)
 {
 	const struct control_table *t = container_of(rows, struct control_table, rows);
 

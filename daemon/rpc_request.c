@@ -72,7 +72,6 @@ static bool attach(struct rpc_call *call)
 	}
 	if (kept)
 		take_up(d, stone);
-	process_comm(xs->pid, xs->comm);
 	daemon_count(d, XtcpdRpcRequests);
 	if (call->req->type == RPC_CONNECT)
 		xsocket_watch(xs, call->req, call->f_fd);

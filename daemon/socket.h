@@ -88,7 +88,6 @@ struct xsocket {
 	struct user_account *user;
 	uint32_t uid, gid;
 	pid_t pid;	 /* of whoever attached it; of an accepted one its listener's */
-	char comm[16];	 /* the command name of pid, then */
 	uint32_t direct; /* its pair (direct.h), 0: none */
 
 	struct accept_queue *accept; /* of a listener */
