@@ -269,7 +269,7 @@ static void print_variant(const struct load *load, const struct variant *v,
 		cheaper += saved[i] > 0;
 	}
 	double middle = median(cpu, rounds);
-	printf("  %-34s %6.2f %6.2f %+6.2f %2u/%-2u %5.2f %6.2f %6.2f %5.2f\n", v->name, middle,
+	printf("  %-36s %6.2f %6.2f %+6.2f %2u/%-2u %5.2f %6.2f %6.2f %5.2f\n", v->name, middle,
 	       cpu[0], median(saved, rounds), cheaper, rounds, median(others, rounds),
 	       median(peer, rounds), median(wall, rounds),
 	       (double)m[0].worker.calls / load->requests);
