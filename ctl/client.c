@@ -137,7 +137,7 @@ static json_t *parse(const struct ctl *ctl, const char *text, size_t len, int *s
 	if (ctl->json)
 		ctl_print_json(doc);
 	fprintf(stderr, "xtcpctl: %s\n", reason);
-	*status = strncmp(reason, "usage: ", 7) == 0 ? CTL_USAGE : CTL_REFUSED;
+	*status = get_bool(doc, "usage") ? CTL_USAGE : CTL_REFUSED;
 	json_decref(doc);
 	return NULL;
 }

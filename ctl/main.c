@@ -14,12 +14,14 @@
 
 const struct ctl_command ctl_commands[] = {
     {"ss",
-     "ss [-altnpieosH4] [FILTER]\n"
+     "ss [-altnpieosHO46uwx] [FILTER]\n"
      "    -a all  -l listening  (default: connections)\n"
      "    -n numeric ports  -p processes  -i TCP's inner state  -o timers  -e uid and cookie\n"
-     "    -s summary  -H no header  -t -4: TCP over IPv4, which is what there is\n"
-     "    FILTER: [state NAME]... [exclude NAME]... [sport = :PORT] [dport = :PORT]\n"
-     "            [src ADDRESS[/N][:PORT]] [dst ADDRESS[/N][:PORT]], joined by \"and\"",
+     "    -s summary  -H no header  -O a socket a line\n"
+     "    -t -4 TCP over IPv4, which is what there is; of -u -w -x -6 there are none\n"
+     "    FILTER: [state NAME]... [exclude NAME]... [CONDITION]...\n"
+     "    CONDITION: sport = :PORT, dport >= :PORT, src ADDRESS[/N][:PORT], dst != ADDRESS,\n"
+     "               joined by and, or, not, ( )",
      "TCP sockets", cmd_ss},
     {"nstat", "nstat [-asz] [PATTERN...]", "counters, and what was dropped and why; -z zeros, too",
      cmd_nstat},

@@ -12,16 +12,28 @@
 #include "ctl/ss.h"
 
 struct ss_options {
-	bool all, listening, numeric, info, processes, timers, extended, no_header;
+	bool all, listening, numeric, info, processes, timers, extended, no_header, one_line;
+	bool tcp, ipv4, others, ipv6; /* which sockets; none of these: all there are */
 };
 
 static const struct option longs[] = {
-    {"all", no_argument, NULL, 'a'},	 {"listening", no_argument, NULL, 'l'},
-    {"tcp", no_argument, NULL, 't'},	 {"numeric", no_argument, NULL, 'n'},
-    {"info", no_argument, NULL, 'i'},	 {"processes", no_argument, NULL, 'p'},
-    {"options", no_argument, NULL, 'o'}, {"extended", no_argument, NULL, 'e'},
-    {"summary", no_argument, NULL, 's'}, {"no-header", no_argument, NULL, 'H'},
-    {"ipv4", no_argument, NULL, '4'},	 {NULL, 0, NULL, 0},
+    {"all", no_argument, NULL, 'a'},
+    {"listening", no_argument, NULL, 'l'},
+    {"tcp", no_argument, NULL, 't'},
+    {"numeric", no_argument, NULL, 'n'},
+    {"info", no_argument, NULL, 'i'},
+    {"processes", no_argument, NULL, 'p'},
+    {"options", no_argument, NULL, 'o'},
+    {"extended", no_argument, NULL, 'e'},
+    {"summary", no_argument, NULL, 's'},
+    {"no-header", no_argument, NULL, 'H'},
+    {"ipv4", no_argument, NULL, '4'},
+    {"ipv6", no_argument, NULL, '6'},
+    {"udp", no_argument, NULL, 'u'},
+    {"raw", no_argument, NULL, 'w'},
+    {"unix", no_argument, NULL, 'x'},
+    {"oneline", no_argument, NULL, 'O'},
+    {NULL, 0, NULL, 0},
 };
 
 /* --- one socket */
@@ -100,7 +112,7 @@ static void put_details(FILE *f, const json_t *row)
 /* The Process column; to be freed. */
 static char *details(const struct ss_options *o, const json_t *row)
 {
-	char *text = NULL;
+	char *text = NULL, *info = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
 
@@ -112,6 +124,9 @@ static char *details(const struct ss_options *o, const json_t *row)
 		put_timer(f, json_object_get(row, "timer"));
 	if (o->extended)
 		put_details(f, row);
+	if (o->info && o->one_line && (info = ss_info_text(row)))
+		fputs(info, f);
+	free(info);
 	fclose(f);
 	return text;
 }
@@ -119,7 +134,7 @@ static char *details(const struct ss_options *o, const json_t *row)
 static void add_row(struct columns *c, const struct ss_options *o, const json_t *row)
 {
 	char recv_q[24], send_q[24], lport[32], pport[32];
-	char *process = details(o, row), *info = o->info ? ss_info_text(row) : NULL;
+	char *process = details(o, row), *info = o->info && !o->one_line ? ss_info_text(row) : NULL;
 
 	snprintf(recv_q, sizeof(recv_q), "%lld", get_int(row, "recv_q"));
 	snprintf(send_q, sizeof(send_q), "%lld", get_int(row, "send_q"));
@@ -173,10 +188,24 @@ static void print_summary(const json_t *doc)
 
 /* --- the command */
 
+/* Of what was asked for there may be none on this stack: UDP, IPv6. */
+static bool shows_any(const struct ss_options *o)
+{
+	return (o->tcp || !o->others) && (o->ipv4 || !o->ipv6);
+}
+
+static json_t *no_sockets(void)
+{
+	json_t *doc = json_object();
+
+	json_object_set_new(doc, "sockets", json_array());
+	return doc;
+}
+
 static int show(const struct ctl *ctl, const struct ss_options *o, const char *line)
 {
-	int status;
-	json_t *doc = ctl_ask(ctl, line, &status);
+	int status = CTL_OK;
+	json_t *doc = shows_any(o) ? ctl_ask(ctl, line, &status) : no_sockets();
 
 	if (!doc)
 		return status;
@@ -210,8 +239,16 @@ static bool take_flag(struct ss_options *o, int c)
 		return o->extended = o->timers = true;
 	case 'H':
 		return o->no_header = true;
+	case 'O':
+		return o->one_line = true;
+	case 't':
+		return o->tcp = true;
+	case '4':
+		return o->ipv4 = true;
+	case '6':
+		return o->ipv6 = true;
 	default:
-		return c == 't' || c == '4';
+		return c == 'u' || c == 'w' || c == 'x' ? o->others = true : false;
 	}
 }
 
@@ -223,7 +260,7 @@ int cmd_ss(const struct ctl *ctl, int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "altnpioesH4", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "altnpioesHO46uwx", longs, NULL)) != -1) {
 		if (c == 's')
 			return ctl_show(ctl, "status", print_summary);
 		if (!take_flag(&o, c))
@@ -236,8 +273,7 @@ int cmd_ss(const struct ctl *ctl, int argc, char **argv)
 		line_word(&line, "listening");
 	if (o.info)
 		line_word(&line, "info");
-	int status = ss_filter(&line, argc - optind, argv + optind);
-	if (status == CTL_OK)
-		status = line_check(&line);
+	ss_filter(&line, argc - optind, argv + optind);
+	int status = line_check(&line);
 	return status == CTL_OK ? show(ctl, &o, line.text) : status;
 }

@@ -5,9 +5,8 @@
 
 #include "ctl/command.h"
 
-/* --- ss_filter.c: ss(8)'s filter language, as far as it is one list of conditions that must all
- * hold. CTL_OK, or CTL_USAGE with the message printed. */
-int ss_filter(struct ctl_line *line, int argc, char **argv);
+/* --- ss_filter.c: ss(8)'s filter language, as words for xtcpd */
+void ss_filter(struct ctl_line *line, int argc, char **argv);
 
 /* --- ss_users.c: adds "users" to each socket of the document: [{name, pid, fd}] */
 void ss_add_users(json_t *doc);

@@ -30,8 +30,9 @@ const struct control_command control_commands[] = {
      "[via ADDRESS] [src ADDRESS] [mtu N] [advmss N] [window N] [initcwnd N] [metric N]",
      "routes", control_route},
     {"ss",
-     "ss [all | listening] [info] [state NAME]... [exclude NAME]... [sport PORT] [dport PORT] "
-     "[src PREFIX] [dst PREFIX]",
+     "ss [all | listening] [info] [state NAME]... [exclude NAME]... [EXPRESSION]; EXPRESSION: "
+     "sport "
+     "= :PORT, dport >= :PORT, src ADDRESS[/N][:PORT], dst != ..., joined by and, or, not, ( )",
      "TCP sockets; connections alone unless told otherwise", control_ss},
     {"status", "status", "xtcpd itself, and how many sockets there are of each kind",
      control_status},
@@ -72,9 +73,15 @@ static const struct control_command *find(const char *name)
 	return NULL;
 }
 
+json_t *control_misused(json_t *error)
+{
+	control_set(error, "usage", json_true());
+	return error;
+}
+
 json_t *control_usage(const struct control_call *call)
 {
-	return control_error("usage: %s", find(call->argv[0])->usage);
+	return control_misused(control_error("usage: %s", find(call->argv[0])->usage));
 }
 
 json_t *control_done(void)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/daemon.h"
+#include "daemon/ss_expression.h"
 
 #define CONTROL_LINE_MAX 1024 /* bytes of a request, its newline not counted */
 #define CONTROL_WORDS_MAX 64
@@ -60,6 +61,8 @@ void control_execute(struct daemon *d, char *line, bool may_change, struct contr
 json_t *control_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* NULL, or the error that says who may change what. */
 json_t *control_refuse_change(const struct control_call *call);
+/* Says of an error that it is about the words of the request ("usage":true); the error. */
+json_t *control_misused(json_t *error);
 /* The error for words a command does not take. */
 json_t *control_usage(const struct control_call *call);
 json_t *control_done(void);
@@ -124,10 +127,9 @@ json_t *control_tcp_info(const struct tcp_info *info);
 
 /* --- control_ss_filter.c */
 struct ss_filter {
-	uint32_t states;		/* 1 << enum tcp_state */
-	int sport, dport;		/* -1: any */
-	struct config_address src, dst; /* prefix_len 0: any */
+	uint32_t states; /* 1 << enum tcp_state */
 	bool info;
+	struct ss_expression expression;
 };
 /* From the words after "ss". NULL, or the error. */
 json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call);

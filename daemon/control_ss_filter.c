@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "daemon/control_impl.h"
-#include "daemon/parse.h"
 #include "stack/tcp/tcp.h"
 
 #define BIT(state) (1u << (state))
@@ -63,56 +62,17 @@ static uint32_t bits_of(const char *name)
 	return 0;
 }
 
-static bool parse_port(const char *s, int *port)
+/* "state NAME" or "exclude NAME": the first one replaces what is shown otherwise. */
+static bool parse_state(struct ss_filter *f, const char *word, const char *name, bool *first)
 {
-	uint32_t n;
+	bool state = !strcmp(word, "state");
+	uint32_t bits = bits_of(name);
 
-	if (!parse_u32(s, 0, 65535, &n))
-		return false;
-	*port = (int)n;
-	return true;
-}
-
-/* "A" or "A/N" */
-static bool parse_network(const char *s, struct config_address *a)
-{
-	char copy[32];
-	uint32_t n = 32;
-
-	if (strlen(s) >= sizeof(copy))
-		return false;
-	memcpy(copy, s, strlen(s) + 1);
-	char *slash = strchr(copy, '/');
-	if (slash && !parse_u32(slash + 1, 0, 32, &n))
-		return false;
-	if (slash)
-		*slash = '\0';
-	a->prefix_len = n;
-	return config_parse_v4(copy, &a->v4);
-}
-
-/* A word that takes another. False: not one of ours, or not a value for it. */
-static bool parse_pair(struct ss_filter *f, const char *word, const char *value, bool *first_state)
-{
-	if (!strcmp(word, "state")) {
-		f->states = (*first_state ? 0 : f->states) | bits_of(value);
-		*first_state = false;
-		return bits_of(value) != 0;
-	}
-	if (!strcmp(word, "exclude")) {
-		f->states = (*first_state ? ALL_BITS : f->states) & ~bits_of(value);
-		*first_state = false;
-		return bits_of(value) != 0;
-	}
-	if (!strcmp(word, "sport"))
-		return parse_port(value, &f->sport);
-	if (!strcmp(word, "dport"))
-		return parse_port(value, &f->dport);
-	if (!strcmp(word, "src"))
-		return parse_network(value, &f->src);
-	if (!strcmp(word, "dst"))
-		return parse_network(value, &f->dst);
-	return false;
+	if (*first)
+		f->states = state ? 0 : ALL_BITS;
+	*first = false;
+	f->states = state ? f->states | bits : f->states & ~bits;
+	return bits != 0;
 }
 
 /* "-ltn", as fingers have it: what says which sockets and what of them; the rest is layout. */
@@ -131,17 +91,23 @@ static bool parse_flags(struct ss_filter *f, const char *letters)
 	return true;
 }
 
+/* What joins a state to the conditions joins nothing there. */
+static bool is_and(const char *word)
+{
+	return !strcmp(word, "and") || !strcmp(word, "&&") || !strcmp(word, "&");
+}
+
+/* States and flags, wherever they stand; what is left is the expression. */
 json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 {
+	char *rest[CONTROL_WORDS_MAX];
+	char why[160];
 	bool first_state = true;
+	int left = 0;
 
-	*f = (struct ss_filter){
-	    .states = CONNECTED_BITS & ~BUCKET_BITS,
-	    .sport = -1,
-	    .dport = -1,
-	};
+	*f = (struct ss_filter){.states = CONNECTED_BITS & ~BUCKET_BITS};
 	for (int i = 1; i < call->argc; i++) {
-		const char *word = call->argv[i];
+		char *word = call->argv[i];
 		if (word[0] == '-') {
 			if (!parse_flags(f, word + 1))
 				return control_usage(call);
@@ -151,28 +117,25 @@ json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 			f->states = BIT(TCP_LISTEN);
 		} else if (!strcmp(word, "info")) {
 			f->info = true;
-		} else if (i + 1 == call->argc) {
-			return control_usage(call);
-		} else if (!parse_pair(f, word, call->argv[i + 1], &first_state)) {
-			return control_error("ss: not understood: %.64s %.64s", word,
-					     call->argv[i + 1]);
-		} else {
-			i++;
+		} else if (!strcmp(word, "state") || !strcmp(word, "exclude")) {
+			if (++i == call->argc)
+				return control_usage(call);
+			if (!parse_state(f, word, call->argv[i], &first_state))
+				return control_misused(
+				    control_error("ss: no such state: %.64s", call->argv[i]));
+			if (left > 0 && is_and(rest[left - 1]))
+				left--;
+		} else if (left > 0 || !is_and(word)) {
+			rest[left++] = word;
 		}
 	}
+	if (!ss_expression_parse(&f->expression, left, rest, why, sizeof(why)))
+		return control_misused(control_error("ss: %s", why));
 	return NULL;
-}
-
-static bool in_network(const struct ip_addr *a, const struct config_address *net)
-{
-	if (net->prefix_len == 0)
-		return true;
-	return a->family == ADDR_IPV4 && same_network(a->v4, net->v4, net->prefix_len);
 }
 
 bool ss_filter_takes(const struct ss_filter *f, const struct tcp_diag *d)
 {
-	return (f->states & BIT(d->state)) && (f->sport < 0 || f->sport == d->local.port) &&
-	       (f->dport < 0 || f->dport == d->remote.port) &&
-	       in_network(&d->local.addr, &f->src) && in_network(&d->remote.addr, &f->dst);
+	return (f->states & BIT(d->state)) &&
+	       ss_expression_takes(&f->expression, &d->local, &d->remote);
 }

@@ -38,6 +38,15 @@ contains "ss -t" "$(ctl ss -tn)" "^ESTAB +[0-9]+ +[0-9]+ +$stack:7000 +$kernel:[
 contains "ss -tp" "$(ctl ss -tnp)" "pid=$server"
 contains "ss -ti" "$(ctl ss -tni)" "cubic|reno"
 contains "ss -a" "$(ctl ss -atn)" "LISTEN"
+equal "a filter" "$(ctl ss -lHn '( sport = :7000 or sport = :http )' | wc -l)" 1
+equal "its opposite" "$(ctl ss -lHn not sport = :7000)" ""
+refused_filter=0
+ctl ss 'sport = :no-such-service' 2>"$tmp/out" || refused_filter=$?
+equal "status of a wrong filter" "$refused_filter" 2
+contains "a wrong filter" "$(cat "$tmp/out")" "no-such-service"
+contains "ss -tulpn" "$(ctl ss -tulpn)" ":7000 .*pid=$server"
+equal "ss -u" "$(ctl ss -uaH)" ""
+contains "ss -O" "$(ctl ss -tniOH sport = :7000)" "^ESTAB.*cwnd:"
 contains "nstat" "$(ctl nstat -az)" "TcpPassiveOpens +[1-9]"
 contains "neigh" "$(ctl neigh)" "$kernel.*(REACHABLE|STALE|DELAY)"
 contains "route" "$(ctl route)" "10.77.0.0/24"

@@ -115,6 +115,16 @@ static const char *const wrong_lines[] = {
     "ss sport 65536",
     "ss src 1.2.3",
     "ss src 1.2.3.4/33",
+    "ss sport",
+    "ss sport =",
+    "ss sport = :http",
+    "ss src > 1.2.3.4",
+    "ss ( sport = :80",
+    "ss sport = :80 )",
+    "ss ( )",
+    "ss not",
+    "ss sport = :80 or",
+    "ss or sport = :80",
     "ss -x",
     "neigh frob",
     "neigh add",
@@ -379,9 +389,30 @@ START_TEST(ss_filters_by_state_port_and_address)
 	ck_assert_uint_eq(count(d, "ss sport 80"), 1);
 	ck_assert_uint_eq(count(d, "ss dport 80"), 1);
 	ck_assert_uint_eq(count(d, "ss all sport 80"), 2);
+	ck_assert_uint_eq(count(d, "ss all sport = :80"), 2);
+	ck_assert_uint_eq(count(d, "ss all sport != :80"), 2);
+	ck_assert_uint_eq(count(d, "ss all not sport eq :80"), 2);
+	ck_assert_uint_eq(count(d, "ss all ( sport = :80 or dport = :80 )"), 3);
+	ck_assert_uint_eq(count(d, "ss all sport = :80 or dport = :80 and state listening"), 1);
+	ck_assert_uint_eq(count(d, "ss all sport = :80 dport != :0"), 1);
+	ck_assert_uint_eq(count(d, "ss all not ( sport = :80 or dport = :80 )"), 1);
+	ck_assert_uint_eq(count(d, "ss all not not sport = :80"), 2);
+	ck_assert_uint_eq(count(d, "ss all sport <= :80"), 2);
+	ck_assert_uint_eq(count(d, "ss all sport < :80"), 0);
+	ck_assert_uint_eq(count(d, "ss all sport >= 80 and sport < 81"), 2);
+	ck_assert_uint_eq(count(d, "ss all sport > 65535 or dport lt 0"), 0);
+	ck_assert_uint_eq(count(d, "ss dst 127.0.0.1:80"), 1);
+	ck_assert_uint_eq(count(d, "ss all src *:80"), 2);
+	ck_assert_uint_eq(count(d, "ss dst != 127.0.0.1:80"), 1);
 	ck_assert_uint_eq(count(d, "ss src 127.0.0.0/8"), 2);
 	ck_assert_uint_eq(count(d, "ss src 10.77.0.2"), 0);
 	ck_assert_uint_eq(count(d, "ss all dst 0.0.0.0/0"), 4);
+	refused(
+	    d,
+	    "ss ( ( ( ( ( ( ( ( ( ( ( ( ( ( ( ( ( sport = :80 ) ) ) ) ) ) ) ) ) ) ) ) ) ) ) ) )");
+	refused(d, "ss sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 "
+		   "sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 "
+		   "sport 1 sport 1 sport 1 sport 1 sport 1 sport 1 sport 1");
 	bench_free(d);
 }
 END_TEST
