@@ -328,6 +328,7 @@ void daemon_turn(struct daemon *d)
 	settle(d);
 	linger_run(d);
 	sockets_reap(d);
+	alarms_look(d);
 	if (activity(d) - d->trim_mark > TRIM_WORTH && !timer_armed(&d->trim))
 		arm_trim(d);
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/alarms.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
 #include "daemon/direct.h"
@@ -76,6 +77,7 @@ struct daemon {
 	struct control *control; /* set by control_start(), NULL when not running */
 	struct loop_source signals;
 	uint64_t counter[DAEMON_COUNTER_MAX];
+	struct alarms alarms;
 	struct timer trim; /* a quiet second: free memory goes back to the system */
 	uint64_t trim_mark;
 	uint64_t started_us;

@@ -39,7 +39,7 @@ bool log_limited(struct log_limit *l, uint64_t now_us)
 		return true;
 	}
 	if (l->held)
-		log_notice("the next line held back %u times:", l->held);
+		log_notice("%u more like the next line were not told", l->held);
 	*l = (struct log_limit){.next_us = now_us + LOG_LIMIT_US};
 	return false;
 }

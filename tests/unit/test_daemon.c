@@ -20,6 +20,7 @@
 #include "daemon/rpc_record.h"
 #include "daemon/tombstone.h"
 #include "daemon/unix_listen.h"
+#include "tests/unit/bench.h"
 #include "tests/unit/suites.h"
 
 /* --- tombstones */
@@ -357,36 +358,104 @@ START_TEST(a_dead_daemons_file_is_replaced_and_a_live_ones_is_not)
 }
 END_TEST
 
-/* What log_at() writes to a pipe that JOURNAL_STREAM names with this inode. */
-static void log_line(char line[64], bool right_inode)
+/* The log's lines go to a pipe. */
+struct log_pipe {
+	int end[2], saved;
+};
+
+static void log_pipe_open(struct log_pipe *p)
 {
-	int end[2], saved = dup(STDERR_FILENO);
+	p->saved = dup(STDERR_FILENO);
+	ck_assert_int_eq(pipe2(p->end, O_NONBLOCK), 0);
+	ck_assert_int_eq(dup2(p->end[1], STDERR_FILENO), STDERR_FILENO);
+}
+
+static void log_pipe_read(const struct log_pipe *p, char text[512])
+{
+	ssize_t n = read(p->end[0], text, 511);
+	text[n > 0 ? n : 0] = '\0';
+}
+
+static void log_pipe_close(struct log_pipe *p)
+{
+	ck_assert_int_eq(dup2(p->saved, STDERR_FILENO), STDERR_FILENO);
+	close(p->saved);
+	close(p->end[0]);
+	close(p->end[1]);
+}
+
+/* What log_at() writes to a pipe that JOURNAL_STREAM names, or that has the inode next to it. */
+static void log_line(char line[512], bool right_inode)
+{
+	struct log_pipe p;
 	char named[64];
 	struct stat st;
-	ck_assert_int_eq(pipe(end), 0);
-	ck_assert_int_eq(fstat(end[1], &st), 0);
+	log_pipe_open(&p);
+	ck_assert_int_eq(fstat(p.end[1], &st), 0);
 	snprintf(named, sizeof(named), "%ju:%ju", (uintmax_t)st.st_dev,
 		 (uintmax_t)st.st_ino + !right_inode);
-	ck_assert_int_eq(dup2(end[1], STDERR_FILENO), STDERR_FILENO);
 	setenv("JOURNAL_STREAM", named, 1);
 	log_at(LOG_WARNING, "%s", "told");
 	unsetenv("JOURNAL_STREAM");
-	ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
-	ssize_t n = read(end[0], line, 63);
-	ck_assert_int_gt((int)n, 0);
-	line[n] = '\0';
-	close(saved);
-	close(end[0]);
-	close(end[1]);
+	log_pipe_read(&p, line);
+	log_pipe_close(&p);
 }
 
 START_TEST(a_priority_is_for_the_journal_alone)
 {
-	char line[64];
+	char line[512];
 	log_line(line, true);
 	ck_assert_str_eq(line, "<4>xtcpd: told\n");
 	log_line(line, false); /* redirected since */
 	ck_assert_str_eq(line, "xtcpd: told\n");
+}
+END_TEST
+
+START_TEST(what_may_be_told_often_is_told_once_in_ten_seconds)
+{
+	struct log_limit l = {0};
+	log_set_level(LOG_ERR);
+	ck_assert(!log_limited(&l, 5));
+	ck_assert(log_limited(&l, 6));
+	ck_assert(log_limited(&l, 10000004));
+	ck_assert(!log_limited(&l, 10000005));
+	ck_assert(log_limited(&l, 10000006));
+	log_set_level(LOG_INFO);
+}
+END_TEST
+
+START_TEST(an_alarm_is_told_at_once_and_then_once_a_minute)
+{
+	struct daemon *d = bench_new();
+	struct log_pipe p;
+	char text[512];
+	log_pipe_open(&p);
+	d->loop.now_us = 1000000;
+	alarms_look(d);
+	log_pipe_read(&p, text);
+	ck_assert_str_eq(text, "");
+	d->loop.now_us += 2000000;
+	d->counter[XtcpdRpcRefused] += 3;
+	alarms_look(d);
+	log_pipe_read(&p, text);
+	ck_assert_msg(strstr(text, "xtcpd: 3 requests of programs refused") == text, "%s", text);
+	for (int i = 0; i < 59; i++) {
+		d->loop.now_us += 1000000;
+		d->counter[XtcpdRpcRefused]++;
+		alarms_look(d);
+	}
+	log_pipe_read(&p, text);
+	ck_assert_str_eq(text, "");
+	d->loop.now_us += 1000000;
+	alarms_look(d);
+	log_pipe_read(&p, text);
+	ck_assert_msg(strstr(text, "xtcpd: 59 requests of programs refused") == text, "%s", text);
+	d->loop.now_us += 100000000; /* and it has ended */
+	alarms_look(d);
+	log_pipe_read(&p, text);
+	ck_assert_str_eq(text, "");
+	log_pipe_close(&p);
+	bench_free(d);
 }
 END_TEST
 
@@ -413,7 +482,11 @@ Suite *daemon_suite(void)
 	    t, with_many_sockets_at_work_the_daemon_waits_for_its_core_and_with_few_it_does_not);
 	tcase_add_test(t, a_policy_that_somebody_chose_stays);
 	tcase_add_test(t, a_dead_daemons_file_is_replaced_and_a_live_ones_is_not);
+	suite_add_tcase(s, t);
+	t = tcase_create("log");
 	tcase_add_test(t, a_priority_is_for_the_journal_alone);
+	tcase_add_test(t, what_may_be_told_often_is_told_once_in_ten_seconds);
+	tcase_add_test(t, an_alarm_is_told_at_once_and_then_once_a_minute);
 	suite_add_tcase(s, t);
 	return s;
 }
