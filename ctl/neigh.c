@@ -35,16 +35,14 @@ static void print_statistics(const json_t *doc)
 	print_rows(doc, true);
 }
 
-/* Words that ip(8) takes and that say nothing here: there is one link, and an entry made by hand
- * is permanent. */
+/* "nud permanent", which ip(8) takes, says nothing here: an entry made by hand is. */
 static void copy_words(struct ctl_line *line, int argc, char **argv, bool *statistics)
 {
 	for (int i = 0; i < argc; i++) {
 		bool pair = i + 1 < argc;
 		if (!strcmp(argv[i], "-s"))
 			*statistics = true;
-		else if (pair && (!strcmp(argv[i], "dev") ||
-				  (!strcmp(argv[i], "nud") && !strcmp(argv[i + 1], "permanent"))))
+		else if (pair && !strcmp(argv[i], "nud") && !strcmp(argv[i + 1], "permanent"))
 			i++;
 		else if (!strcmp(argv[i], "list") || !strcmp(argv[i], "ls"))
 			line_word(line, "show");

@@ -40,15 +40,12 @@ static void print_routes(const json_t *doc)
 	}
 }
 
-/* "dev NAME" says nothing here: there is one link. */
 int cmd_route(const struct ctl *ctl, int argc, char **argv)
 {
 	struct ctl_line line = {.len = 0};
 
 	for (int i = 0; i < argc; i++) {
-		if (!strcmp(argv[i], "dev") && i + 1 < argc)
-			i++;
-		else if (i == 1 && (!strcmp(argv[i], "list") || !strcmp(argv[i], "ls")))
+		if (i == 1 && (!strcmp(argv[i], "list") || !strcmp(argv[i], "ls")))
 			line_word(&line, "show");
 		else if (i == 1 && !strcmp(argv[i], "delete"))
 			line_word(&line, "del");

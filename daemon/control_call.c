@@ -84,6 +84,22 @@ json_t *control_usage(const struct control_call *call)
 	return control_misused(control_error("usage: %s", find(call->argv[0])->usage));
 }
 
+json_t *control_take_dev(struct control_call *call)
+{
+	for (int i = 1; i + 1 < call->argc; i++) {
+		if (strcmp(call->argv[i], "dev") != 0)
+			continue;
+		if (strcmp(call->argv[i + 1], call->d->link.name) != 0)
+			return control_error("there is no device %.64s: the stack's is %s",
+					     call->argv[i + 1], call->d->link.name);
+		for (int k = i; k + 2 < call->argc; k++)
+			call->argv[k] = call->argv[k + 2];
+		call->argc -= 2;
+		i--;
+	}
+	return NULL;
+}
+
 json_t *control_done(void)
 {
 	return json_object();

@@ -63,6 +63,8 @@ json_t *control_error(const char *format, ...) __attribute__((format(printf, 1, 
 json_t *control_refuse_change(const struct control_call *call);
 /* Says of an error that it is about the words of the request ("usage":true); the error. */
 json_t *control_misused(json_t *error);
+/* Takes "dev NAME" out of the words: there is one link. NULL, or the error for another. */
+json_t *control_take_dev(struct control_call *call);
 /* The error for words a command does not take. */
 json_t *control_usage(const struct control_call *call);
 json_t *control_done(void);

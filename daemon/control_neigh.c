@@ -93,12 +93,15 @@ static json_t *del(struct control_call *call)
 
 json_t *control_neigh(struct control_call *call)
 {
+	json_t *refused = control_take_dev(call);
 	const char *verb = call->argc > 1 ? call->argv[1] : "show";
 
+	if (refused)
+		return refused;
 	if (!strcmp(verb, "show"))
 		return call->argc > 2 ? control_usage(call)
 				      : control_table_show(call, &neigh_table);
-	json_t *refused = control_refuse_change(call);
+	refused = control_refuse_change(call);
 	if (refused)
 		return refused;
 	if (!strcmp(verb, "add"))

@@ -131,15 +131,18 @@ static json_t *result(int err)
 
 json_t *control_route(struct control_call *call)
 {
+	json_t *refused = control_take_dev(call);
 	const char *verb = call->argc > 1 ? call->argv[1] : "show";
 	char text[ROUTE_TEXT_MAX];
 	struct route r;
 
+	if (refused)
+		return refused;
 	if (!strcmp(verb, "show"))
 		return call->argc > 2 ? control_usage(call) : show(call);
 	if (!strcmp(verb, "get"))
 		return get(call);
-	json_t *refused = control_refuse_change(call);
+	refused = control_refuse_change(call);
 	if (refused)
 		return refused;
 	bool add = !strcmp(verb, "add");
