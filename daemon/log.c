@@ -44,17 +44,20 @@ bool log_limited(struct log_limit *l, uint64_t now_us)
 	return false;
 }
 
+static size_t put_prefix(int level, char *line, size_t size)
+{
+	return (size_t)(to_journal() ? snprintf(line, size, "<%d>xtcpd: ", level)
+				     : snprintf(line, size, "xtcpd: "));
+}
+
 void log_at(int level, const char *format, ...)
 {
 	char line[1024];
-	size_t len = 0;
+	va_list args;
 
 	if (level > log_level)
 		return;
-	if (to_journal())
-		len = (size_t)snprintf(line, sizeof(line), "<%d>", level);
-	len += (size_t)snprintf(line + len, sizeof(line) - len, "xtcpd: ");
-	va_list args;
+	size_t len = put_prefix(level, line, sizeof(line));
 	va_start(args, format);
 	int n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
 	va_end(args);
