@@ -11,6 +11,20 @@ done
 [ -n "$(find "$tmp/root/usr" -name libxtcp.so)" ] || fail "libxtcp.so is not installed"
 [ -n "$(find "$tmp/root/usr" -name xtcpd -type f)" ] || fail "xtcpd is not installed"
 
+equal "version of the wrapper" "$("$tmp/root/usr/bin/xtcp" --version)" \
+	"xtcp $("$tmp/root/usr/sbin/xtcpd" --version | cut -d' ' -f2)"
+completed() # FUNCTION PROGRAM WORD...: what is offered for the last word
+{
+	local function=$1
+	shift
+	bash -c '. "$1"; shift; f=$1; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); $f "$1"
+		echo "${COMPREPLY[*]}"' bash "$tmp/root/usr/share/bash-completion/completions/xtcpctl" \
+		"$function" "$@"
+}
+equal "a command" "$(completed _xtcpctl "$tmp/root/usr/bin/xtcpctl" ro)" route
+equal "its word" "$(completed _xtcpctl "$tmp/root/usr/bin/xtcpctl" --json rules ch)" check
+equal "a flag" "$(completed _xtcpd "$tmp/root/usr/sbin/xtcpd" --busy)" --busy-poll
+
 lab up
 start_peer http env XTCP_SOCKET="$(lab dir)/xtcpd.sock" "$tmp/root/usr/bin/xtcp" \
 	"$python" -m http.server -d "$tmp" 8000
