@@ -14,10 +14,10 @@
 
 const struct ctl_command ctl_commands[] = {
     {"ss",
-     "ss [-altnpieosHO46uwx] [FILTER]\n"
+     "ss [-altnpieosHOK46uwx] [FILTER]\n"
      "    -a all  -l listening  (default: connections)\n"
      "    -n numeric ports  -p processes  -i TCP's inner state  -o timers  -e uid and cookie\n"
-     "    -s summary  -H no header  -O a socket a line\n"
+     "    -s summary  -H no header  -O a socket a line  -K kill what FILTER names\n"
      "    -t -4 TCP over IPv4, which is what there is; of -u -w -x -6 there are none\n"
      "    FILTER: [state NAME]... [exclude NAME]... [CONDITION]...\n"
      "    CONDITION: sport = :PORT, dport >= :PORT, src ADDRESS[/N][:PORT], dst != ADDRESS,\n"

@@ -12,28 +12,20 @@
 #include "ctl/ss.h"
 
 struct ss_options {
-	bool all, listening, numeric, info, processes, timers, extended, no_header, one_line;
+	bool all, listening, numeric, info, processes, timers, extended, no_header, one_line, kill;
 	bool tcp, ipv4, others, ipv6; /* which sockets; none of these: all there are */
 };
 
 static const struct option longs[] = {
-    {"all", no_argument, NULL, 'a'},
-    {"listening", no_argument, NULL, 'l'},
-    {"tcp", no_argument, NULL, 't'},
-    {"numeric", no_argument, NULL, 'n'},
-    {"info", no_argument, NULL, 'i'},
-    {"processes", no_argument, NULL, 'p'},
-    {"options", no_argument, NULL, 'o'},
-    {"extended", no_argument, NULL, 'e'},
-    {"summary", no_argument, NULL, 's'},
-    {"no-header", no_argument, NULL, 'H'},
-    {"ipv4", no_argument, NULL, '4'},
-    {"ipv6", no_argument, NULL, '6'},
-    {"udp", no_argument, NULL, 'u'},
-    {"raw", no_argument, NULL, 'w'},
-    {"unix", no_argument, NULL, 'x'},
-    {"oneline", no_argument, NULL, 'O'},
-    {NULL, 0, NULL, 0},
+    {"all", no_argument, NULL, 'a'},	 {"listening", no_argument, NULL, 'l'},
+    {"tcp", no_argument, NULL, 't'},	 {"numeric", no_argument, NULL, 'n'},
+    {"info", no_argument, NULL, 'i'},	 {"processes", no_argument, NULL, 'p'},
+    {"options", no_argument, NULL, 'o'}, {"extended", no_argument, NULL, 'e'},
+    {"summary", no_argument, NULL, 's'}, {"no-header", no_argument, NULL, 'H'},
+    {"ipv4", no_argument, NULL, '4'},	 {"ipv6", no_argument, NULL, '6'},
+    {"udp", no_argument, NULL, 'u'},	 {"raw", no_argument, NULL, 'w'},
+    {"unix", no_argument, NULL, 'x'},	 {"oneline", no_argument, NULL, 'O'},
+    {"kill", no_argument, NULL, 'K'},	 {NULL, 0, NULL, 0},
 };
 
 /* --- one socket */
@@ -241,6 +233,8 @@ static bool take_flag(struct ss_options *o, int c)
 		return o->no_header = true;
 	case 'O':
 		return o->one_line = true;
+	case 'K':
+		return o->kill = true;
 	case 't':
 		return o->tcp = true;
 	case '4':
@@ -260,7 +254,7 @@ int cmd_ss(const struct ctl *ctl, int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "altnpioesHO46uwx", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "altnpioesHOK46uwx", longs, NULL)) != -1) {
 		if (c == 's')
 			return ctl_show(ctl, "status", print_summary);
 		if (!take_flag(&o, c))
@@ -273,6 +267,8 @@ int cmd_ss(const struct ctl *ctl, int argc, char **argv)
 		line_word(&line, "listening");
 	if (o.info)
 		line_word(&line, "info");
+	if (o.kill)
+		line_word(&line, "kill");
 	ss_filter(&line, argc - optind, argv + optind);
 	int status = line_check(&line);
 	return status == CTL_OK ? show(ctl, &o, line.text) : status;

@@ -30,7 +30,8 @@ const struct control_command control_commands[] = {
      "[via ADDRESS] [src ADDRESS] [mtu N] [advmss N] [window N] [initcwnd N] [metric N]",
      "routes", control_route},
     {"ss",
-     "ss [all | listening] [info] [state NAME]... [exclude NAME]... [EXPRESSION]; EXPRESSION: "
+     "ss [all | listening] [info] [kill] [state NAME]... [exclude NAME]... [EXPRESSION]; "
+     "EXPRESSION: "
      "sport "
      "= :PORT, dport >= :PORT, src ADDRESS[/N][:PORT], dst != ..., joined by and, or, not, ( )",
      "TCP sockets; connections alone unless told otherwise", control_ss},

@@ -131,6 +131,8 @@ json_t *control_tcp_info(const struct tcp_info *info);
 struct ss_filter {
 	uint32_t states; /* 1 << enum tcp_state */
 	bool info;
+	bool kill;   /* those that fit are ended, and shown if they were */
+	bool chosen; /* a state was named, or a condition */
 	struct ss_expression expression;
 };
 /* From the words after "ss". NULL, or the error. */

@@ -4,7 +4,7 @@
  *
  * Theory of operation: the table must not change while it is walked, and making JSON of a hundred
  * thousand sockets would keep the loop for a second. So the walk only copies what is to be shown
- * into a snapshot, and the document is made of it piece by piece as the client takes it.
+ * into a snapshot, and the document is made of it piece by piece as the client takes it. "kill" ends what the snapshot holds.
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -124,6 +124,35 @@ static bool take_socket(void *arg, const struct tcp_diag *diag)
 	return true;
 }
 
+/* --- kill */
+
+/* Ends what was found, as ss -K does; what remains in the records is what has ended. */
+static void kill_found(struct ss_stream *s)
+{
+	size_t killed = 0;
+
+	for (size_t i = 0; i < s->rows.count; i++) {
+		struct xsocket *xs = sockets_find(s->d, s->record[i].cookie);
+		if (!s->record[i].cookie || !xs || !xsocket_kill(xs))
+			continue;
+		s->record[killed] = s->record[i];
+		if (s->info)
+			s->info[killed] = s->info[i];
+		killed++;
+	}
+	s->rows.count = killed;
+}
+
+static json_t *refuse_kill(const struct ss_filter *filter, const struct control_call *call)
+{
+	if (!filter->kill)
+		return NULL;
+	if (!filter->chosen)
+		return control_misused(
+		    control_error("ss: kill ends what a filter names, and there is none"));
+	return control_refuse_change(call);
+}
+
 /* --- the document */
 
 static void set_address(json_t *row, const char *key, const struct ip_addr *a)
@@ -208,6 +237,8 @@ json_t *control_ss(struct control_call *call)
 	struct ss_filter filter;
 	json_t *error = ss_filter_parse(&filter, call);
 
+	if (!error)
+		error = refuse_kill(&filter, call);
 	if (error)
 		return error;
 	struct ss_stream *s = calloc(1, sizeof(*s));
@@ -230,6 +261,8 @@ json_t *control_ss(struct control_call *call)
 				     "state, sport, dport, src or dst",
 				     strerror(-err));
 	}
+	if (filter.kill)
+		kill_found(s);
 	call->stream = &s->rows.stream;
 	return NULL;
 }

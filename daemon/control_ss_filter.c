@@ -117,6 +117,8 @@ json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 			f->states = BIT(TCP_LISTEN);
 		} else if (!strcmp(word, "info")) {
 			f->info = true;
+		} else if (!strcmp(word, "kill")) {
+			f->kill = true;
 		} else if (!strcmp(word, "state") || !strcmp(word, "exclude")) {
 			if (++i == call->argc)
 				return control_usage(call);
@@ -131,6 +133,7 @@ json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 	}
 	if (!ss_expression_parse(&f->expression, left, rest, why, sizeof(why)))
 		return control_misused(control_error("ss: %s", why));
+	f->chosen = left > 0 || !first_state;
 	return NULL;
 }
 

@@ -256,6 +256,18 @@ void xsocket_close(struct xsocket *xs, bool unread)
 	xsocket_end(xs);
 }
 
+bool xsocket_kill(struct xsocket *xs)
+{
+	if (!xs->sk || (xs->state != XS_CONNECTED && xs->state != XS_CONNECTING))
+		return false;
+	struct tombstone *stone = tombstone_put(&xs->d->tombstones, xs->cookie);
+
+	keep_addresses(xs, stone);
+	stone->error = ECONNABORTED;
+	xsocket_reset(xs);
+	return true;
+}
+
 void xsocket_reset(struct xsocket *xs)
 {
 	tcp_abort(xs->sk);

@@ -120,6 +120,9 @@ int xsocket_hand_over(struct xsocket *xs, uint64_t cookie, struct sock_addr *bou
 /* Ends it: the connection is closed, with a RST if `unread` or `reset` say so. */
 void xsocket_close(struct xsocket *xs, bool unread);
 void xsocket_reset(struct xsocket *xs);
+/* An administrator ends a connection: RST, and ECONNABORTED for the program. False: it is none, or one
+ * whose bytes do not pass here (direct.h). */
+bool xsocket_kill(struct xsocket *xs);
 /* Adds to F's word (rpc.h). */
 bool xsocket_tell(int f_fd, uint64_t bit);
 /* The program is gone and all it wrote is with the stack. `unread`: it left bytes unread. */

@@ -97,6 +97,38 @@ status=0
 equal "status without a daemon" "$status" 3
 contains "without a daemon" "$(cat "$tmp/out")" "$tmp/nobody.sock"
 
+# ss -K: both sides learn of it, and what is shown is what has ended.
+cat >"$tmp/killed.py" <<'PY'
+import errno, socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10)
+print("connected", flush=True)
+try:
+    print("read", s.recv(1))
+except OSError as e:
+    print(errno.errorcode[e.errno])
+PY
+start_peer other "$python" -c "
+import socket
+s = socket.create_server(('$kernel', 7001))
+c, _ = s.accept()
+try:
+    c.recv(1)
+except ConnectionResetError:
+    print('reset')
+"
+other=$pid
+wait_kernel_port 7001
+start_run killed "$python" "$tmp/killed.py" "$kernel" 7001
+killed=$pid
+until_true 10 "a connection to kill" grep -q connected "$tmp/killed.log"
+refused 2 ss -K
+equal "what ss -K shows" "$(ctl ss -KHn dport = :7001 | wc -l)" 1
+wait_end "$killed" 10
+wait_end "$other" 10
+contains "the program" "$(cat "$tmp/killed.log")" "^ECONNABORTED$"
+contains "the peer" "$(cat "$tmp/other.log")" "^reset$"
+equal "what is left" "$(ctl ss -aHn dport = :7001)" ""
+
 # What the administrator does not allow is for those with CAP_NET_ADMIN.
 choose() # PREFIX...: what a program gets that wants BBR
 {

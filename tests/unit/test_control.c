@@ -123,6 +123,8 @@ static const char *const wrong_lines[] = {
     "ss sport = :80 )",
     "ss ( )",
     "ss not",
+    "ss kill",
+    "ss all kill",
     "ss sport = :80 or",
     "ss or sport = :80",
     "ss -x",
@@ -185,6 +187,7 @@ static const char *const changes[] = {
     "route del 10.77.0.0/24",
     "sysctl net.ipv4.tcp_sack=0",
     "sysctl net.ipv4.tcp_sack = 0",
+    "ss kill sport = :80",
 };
 
 START_TEST(a_change_needs_the_right_to)
