@@ -120,6 +120,9 @@ static const char *option_name(int level, int name, char text[48])
 	    OPTION(IPPROTO_IP, IP_PKTINFO),
 	    OPTION(IPPROTO_IP, IP_RECVERR),
 	    OPTION(IPPROTO_IP, IP_TRANSPARENT),
+	    OPTION(IPPROTO_IPV6, IPV6_RECVERR),
+	    OPTION(IPPROTO_IPV6, IPV6_TCLASS),
+	    OPTION(IPPROTO_IPV6, IPV6_V6ONLY),
 #undef OPTION
 	};
 

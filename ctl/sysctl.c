@@ -24,6 +24,13 @@ static void print_values_alone(const json_t *doc)
 	    puts(json_string_value(value));
 }
 
+/* As sysctl(8), a name may be written with slashes. */
+static void put_dots(char *word)
+{
+	for (char *c = word; *c && *c != '='; c++)
+		*c = *c == '/' ? '.' : *c;
+}
+
 static int one(const struct ctl *ctl, const char *word, bool names)
 {
 	struct ctl_line line = {.len = 0};
@@ -52,6 +59,7 @@ int cmd_sysctl(const struct ctl *ctl, int argc, char **argv)
 	if (all || optind == argc)
 		return one(ctl, NULL, names);
 	for (int i = optind; i < argc; i++) {
+		put_dots(argv[i]);
 		int s = one(ctl, argv[i], names);
 		status = s ? s : status;
 	}

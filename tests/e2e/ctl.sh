@@ -82,6 +82,8 @@ for what in $(ctl help | awk '/^  [a-z]/ { print $1 }'); do
 	contains "$what --help" "$(ctl "$what" --help)" "^Usage: xtcpctl $what"
 done
 
+equal "a name with slashes" "$(ctl sysctl -n net/ipv4/tcp_sack)" 1
+
 # Names choose in the document as well.
 equal "nstat of one name" "$(ctl --json nstat TcpPassiveOpens | "$python" -c "
 import json, sys
