@@ -68,7 +68,7 @@ $(BUILD)/san/%.o: %.c
 $(BUILD)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	clang $(ALL_CFLAGS) $(FUZZ) -c -o $@ $<
-$(BUILD)/fuzz/engine-%.o: tests/fuzz/engine.c
+$(FUZZ_TARGETS:%=$(BUILD)/fuzz/engine-%.o): $(BUILD)/fuzz/engine-%.o: tests/fuzz/engine.c
 	@mkdir -p $(@D)
 	clang $(ALL_CFLAGS) $(FUZZ) -DFUZZ_TARGET=fuzz_$* -c -o $@ $<
 
@@ -103,7 +103,7 @@ $(BUILD)/parity-stories: $(wildcard tests/parity/*.c tests/parity/*.h)
 	$(CC) -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-result -O1 -g -o $@ $(filter %.c,$^)
 $(BUILD)/sim: $(call obj,san,$(SIM_SRC) $(STACK_SRC))
 	$(CC) $(SAN) -o $@ $^ $(STACK_LIBS)
-$(BUILD)/fuzz-%: $(BUILD)/fuzz/engine-%.o $(call obj,fuzz,$(FUZZ_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
+$(FUZZ_TARGETS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/engine-%.o $(call obj,fuzz,$(FUZZ_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
 	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(DAEMON_LIBS)
 $(BUILD)/replay: $(call obj,san,tests/fuzz/replay.c $(FUZZ_SRC) $(STACK_SRC) $(DAEMON_UNIT_SRC) $(RPC_SRC))
 	$(CC) $(SAN) -o $@ $^ $(DAEMON_LIBS)

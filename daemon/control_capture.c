@@ -152,13 +152,13 @@ static void stream_free(struct control_stream *stream)
 
 /* --- the command */
 
-/* [pcapng | text] [count N] [snap BYTES]: the first word behind them, or NULL with *error. */
+/* [pcapng | text] [count N] [snap BYTES]: the index of the first word behind them, or *error. */
 static int parse_flags(struct capture_stream *s, const struct control_call *call, json_t **error)
 {
 	uint32_t snap;
 	int i = 1;
 
-	for (; i < call->argc; i++) {
+	for (; i < call->argc && !*error; i++) {
 		bool pair = i + 1 < call->argc;
 		if (!strcmp(call->argv[i], "pcapng")) {
 			s->text = false;

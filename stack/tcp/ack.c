@@ -365,7 +365,10 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 		sk->snd_una = seg->ack;
 	}
 	bool idle = list_empty(&sk->rtx_queue);
-	if (!idle || seg->opt.sack_cnt > 0) /* a late D-SACK may still undo something */
+	/* A late D-SACK may still undo something; in the handshake's last segment there is nothing to undo,
+	 * and no congestion control yet (tcp_init_transfer()). */
+	bool late_sack = seg->opt.sack_cnt > 0 && sk->c.state != TCP_SYN_RECV;
+	if (!idle || late_sack)
 		ack_in_flight(sk, seg, &s, prior_una);
 	if (idle)
 		ack_probe(sk);

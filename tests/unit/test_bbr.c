@@ -4,6 +4,7 @@
 
 #include "tests/unit/pair.h"
 #include "tests/unit/suites.h"
+#include "tests/unit/wire.h"
 
 #include "stack/tcp/tcp_send.h"
 
@@ -196,6 +197,56 @@ START_TEST(a_maximum_is_kept)
 }
 END_TEST
 
+/* --- before there is a connection: it is chosen, and knows nothing yet */
+
+static void choose_bbr(struct tcp_sock *sk)
+{
+	ck_assert_int_eq(tcp_setsockopt(sk, 6, TCP_CONGESTION, "bbr", 3), 0);
+}
+
+START_TEST(a_listeners_choice_meets_sack_blocks_in_the_handshake)
+{
+	struct wire *w = wire_new();
+	choose_bbr(wire_listen(w, 8));
+	wire_in(w, "S 0:0(0) win 65535 <mss 1460,sackOK>");
+	wire_out(w, "S. 0:0(0) ack 1 <mss 1460,sackOK>");
+	wire_in(w, ". 1:1(0) ack 1 win 65535 <sack 0:1>");
+	wire_accept(w);
+	wire_state(w, TCP_ESTABLISHED);
+	wire_write(w, 100);
+	wire_out(w, "P. 1:101(100) ack 1");
+	wire_in(w, ". 1:1(0) ack 101 win 65535");
+	wire_free(w);
+}
+END_TEST
+
+/* The choice outlives the connection. */
+START_TEST(a_socket_that_is_used_again_opens_at_the_same_time_as_its_peer)
+{
+	struct wire *w = wire_new();
+	struct sock_addr to = {.addr = ip_v4(PEER_V4), .port = WIRE_PEER_PORT + 1};
+	struct tcp_bbr_info bbr;
+	size_t len = sizeof(bbr);
+	wire_active_open(w, "mss 1460,sackOK", 65535);
+	choose_bbr(w->sk);
+	tcp_disconnect(w->sk);
+	wire_flush(w);
+	wire_out_forget(w);
+	ck_assert_int_eq(tcp_getsockopt(w->sk, 6, TCP_CC_INFO, &bbr, &len), 0);
+	ck_assert_int_eq(tcp_connect(w->sk, &to), 0);
+	wire_flush(w);
+	wire_use(w, 0, WIRE_PEER_PORT + 1);
+	wire_out(w, "S 0:0(0) <mss 1460>");
+	wire_in(w, "S 0:0(0) win 65535 <mss 1460,sackOK>");
+	wire_out(w, "S. 0:0(0) ack 1");
+	wire_in(w, ". 1:1(0) ack 1 win 65535 <sack 0:1>");
+	wire_state(w, TCP_ESTABLISHED);
+	wire_write(w, 100);
+	wire_out(w, "P. 1:101(100) ack 1");
+	wire_free(w);
+}
+END_TEST
+
 Suite *bbr_suite(void)
 {
 	Suite *s = suite_create("BBR");
@@ -210,6 +261,8 @@ Suite *bbr_suite(void)
 	tcase_add_test(tc, an_outage_is_survived);
 	tcase_add_test(tc, it_can_be_chosen_at_any_time);
 	tcase_add_test(tc, a_maximum_is_kept);
+	tcase_add_test(tc, a_listeners_choice_meets_sack_blocks_in_the_handshake);
+	tcase_add_test(tc, a_socket_that_is_used_again_opens_at_the_same_time_as_its_peer);
 	suite_add_tcase(s, tc);
 	return s;
 }
