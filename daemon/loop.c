@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_LONG_NS 1000000
-
 static uint64_t clock_ns(void)
 {
 	struct timespec ts;
@@ -28,7 +26,7 @@ uint64_t loop_clock_us(void)
 int loop_init(struct loop *loop)
 {
 	memset(loop, 0, sizeof(*loop));
-	loop->wait_ewma_ns = WAIT_LONG_NS;
+	spin_init(&loop->spin);
 	loop->now_us = loop_clock_us();
 	timer_wheel_init(&loop->wheel, loop->now_us);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -84,15 +82,30 @@ void loop_forget(struct loop *loop, struct loop_source *src)
 	src->events = 0;
 }
 
-/* Looks until something is ready or until_ns. */
-static int spin(struct loop *loop, uint64_t until_ns)
+/* Looks until something is ready, until_ns, or somebody else has had the core in between. */
+static int look(struct loop *loop, uint64_t now_ns, uint64_t until_ns)
 {
-	for (;;) {
-		int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
-		if (n != 0 || clock_ns() >= until_ns)
-			return n;
+	int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+
+	while (n == 0 && now_ns < until_ns) {
+		uint64_t last_ns = now_ns;
 		sched_yield();
+		n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+		now_ns = clock_ns();
+		if (spin_looked(&loop->spin, now_ns - last_ns, n != 0))
+			break;
 	}
+	return n;
+}
+
+/* Before sleeping, if it pays and no timer is due before that. */
+static int spin(struct loop *loop, uint64_t deadline_us, uint64_t now_ns)
+{
+	uint64_t until_ns = now_ns + loop->spin_us * 1000ull;
+
+	if (deadline_us <= until_ns / 1000 || !spin_pays(&loop->spin, loop->spin_us * 1000ull))
+		return 0;
+	return look(loop, now_ns, until_ns);
 }
 
 static int sleep_until(struct loop *loop, uint64_t deadline_us)
@@ -110,34 +123,16 @@ static int sleep_until(struct loop *loop, uint64_t deadline_us)
 	return epoll_pwait2(loop->epoll_fd, loop->batch, LOOP_BATCH, limit, NULL);
 }
 
-static void learn(struct loop *loop, uint64_t waited_ns)
-{
-	int64_t sample = waited_ns < WAIT_LONG_NS ? (int64_t)waited_ns : WAIT_LONG_NS;
-	int64_t ewma = loop->wait_ewma_ns;
-
-	loop->wait_ewma_ns = (uint32_t)(ewma + (sample - ewma) / 8);
-}
-
-/* Worth it: something is expected soon, and no timer before that. */
-static bool should_spin(const struct loop *loop, uint64_t deadline_us, uint64_t now_ns)
-{
-	uint64_t spin_ns = loop->spin_us * 1000ull;
-
-	return loop->wait_ewma_ns < spin_ns && deadline_us > (now_ns + spin_ns) / 1000;
-}
-
 void loop_wait(struct loop *loop, uint64_t deadline_us)
 {
 	uint64_t began_ns = clock_ns();
-	int n = 0;
+	int n = spin(loop, deadline_us, began_ns);
 
-	if (should_spin(loop, deadline_us, began_ns))
-		n = spin(loop, began_ns + loop->spin_us * 1000ull);
 	if (n == 0)
 		n = sleep_until(loop, deadline_us);
 	uint64_t now_ns = clock_ns();
 	if (deadline_us != 0)
-		learn(loop, now_ns - began_ns);
+		spin_waited(&loop->spin, now_ns - began_ns);
 	loop->batch_len = n < 0 ? 0 : n; /* EINTR: nothing is ready, the caller comes back */
 	loop->batch_pos = 0;
 	loop->now_us = now_ns / 1000;

@@ -8,10 +8,8 @@
  * dropped. Handlers do a bounded amount of work and return; what is left stays ready
  * (level-triggered) or is remembered by its owner (EPOLLET).
  *
- * To sleep and to be woken on another core costs some twenty microseconds, more than most of what
- * there is to do. So where waits have been short of late (wait_ewma_ns), loop_wait() first looks
- * again and again for a while (spin_us), and lets whoever else wants the core have it in between. A
- * wait that was in vain counts as a long one: an idle daemon sleeps at once.
+ * Where it pays (spin.h), loop_wait() looks again and again for a while (spin_us) before it sleeps, and lets
+ * whoever else wants the core have it in between.
  *
  * Timers are those of stack/base/timer.h on the loop's own wheel:
  *         timer_init(&t, fn); timer_set(&loop->wheel, &t, loop->now_us + 5000000);
@@ -23,6 +21,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "daemon/spin.h"
 #include "stack/base/timer.h"
 
 #define LOOP_BATCH 256
@@ -40,8 +39,8 @@ struct loop {
 	int epoll_fd;
 	uint64_t now_us; /* CLOCK_MONOTONIC at the last loop_wait() */
 	struct timer_wheel wheel;
-	uint32_t spin_us;      /* how long to look before sleeping; 0: not at all */
-	uint32_t wait_ewma_ns; /* how long waits have taken, each counted as WAIT_LONG_NS at most */
+	uint32_t spin_us; /* how long to look before sleeping; 0: not at all */
+	struct spin spin;
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_len, batch_pos;
 };

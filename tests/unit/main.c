@@ -56,7 +56,7 @@ static Suite *(*const suites[])(void) = {
 	snd_window_suite,
 	sndbuf_suite,
 	sockets_suite,
-	sockopt_suite,
+	sockopt_suite, spin_suite,
 	syncookies_suite,
 	sysctl_suite,
 	timers_suite,

@@ -61,6 +61,7 @@ Suite *fastopen_client_suite(void);
 Suite *sysctl_suite(void);
 Suite *rules_suite(void);
 Suite *slab_suite(void);
+Suite *spin_suite(void);
 Suite *footprint_suite(void);
 Suite *processes_suite(void);
 Suite *owners_suite(void);
