@@ -110,6 +110,7 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_fastopen", tcp_fastopen, 0, INT32_MAX), /* as Linux: unknown bits mean nothing */
     IPV4("tcp_fastopen_blackhole_timeout_sec", tcp_fastopen_blackhole_timeout_s, 0, BYTES_MAX),
     {"net.ipv4.tcp_fastopen_key", AT(tcp_fastopen_key), SYSCTL_FASTOPEN_KEY, 0, 0},
+    IPV4("tcp_cubic_hystart", tcp_cubic_hystart, 0, 2),
     {"net.ipv4.tcp_congestion_control", AT(tcp_congestion_control), SYSCTL_CONGESTION, 0, 0},
     {"net.ipv4.tcp_available_congestion_control", 0, SYSCTL_CONGESTION_NAMES, 0, 0},
     {"net.ipv4.tcp_allowed_congestion_control", AT(tcp_allowed_congestion_control),

@@ -69,6 +69,7 @@ static const struct sysctls defaults = {
     .tcp_probe_interval_s = 600,
     .tcp_probe_threshold = 8,
     .tcp_max_sockets = 1048576,
+    .tcp_cubic_hystart = 2,
     .tcp_congestion_control = "cubic",
     .tcp_allowed_congestion_control = "reno cubic bbr",
     .ip_local_port_range = {32768, 60999},

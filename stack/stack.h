@@ -170,6 +170,7 @@ struct sysctls {
 	uint32_t tcp_fastopen;			/* 1: TFO_* in tcp/fastopen.h */
 	uint32_t tcp_fastopen_blackhole_timeout_s;  /* 0: black holes are not looked for */
 	struct fastopen_keys tcp_fastopen_key;	    /* at random */
+	uint32_t tcp_cubic_hystart;		    /* 2: RFC 9406; 1: as Linux has it; 0: none */
 	char tcp_congestion_control[16];	    /* "cubic" when there, else "reno" */
 	char tcp_allowed_congestion_control[32];    /* all; enforced by tcp_setsockopt()'s caller */
 	uint16_t ip_local_port_range[2];	    /* 32768, 60999 */

@@ -234,6 +234,116 @@ START_TEST(cubic_does_not_count_idle_time)
 }
 END_TEST
 
+/* RFC 9438 4.8: the plateau after an RTO is where its slow start ends, not the window at the loss. As
+ * Linux, a segment of twenty acknowledged is the least while no W_max is known. */
+START_TEST(cubic_forgets_w_max_after_a_timeout)
+{
+	use("cubic");
+	sk->min_rtt_us = 10000;
+	sk->cwnd_bytes = 1000 * MSS;
+	lose();
+	sk->cc->loss_event(sk);
+	sk->cwnd_bytes = sk->ssthresh_bytes = 100 * MSS;
+	round_trip(10000); /* towards 1000 it would be half as much again */
+	ck_assert_uint_eq(sk->cwnd_bytes, 105 * MSS);
+}
+END_TEST
+
+/* The window compares with Linux's: after a slow start that no loss ended, two segments
+ * acknowledged each 100 ms. Kernel 6.18 says so. */
+START_TEST(cubic_grows_as_linux_counts)
+{
+	static const uint32_t linux_segs[] = {36, 37, 39, 45, 54};
+	use("cubic");
+	sk->min_rtt_us = 100000;
+	sk->cwnd_bytes = sk->ssthresh_bytes = 36 * MSS;
+	struct ack_sample s = {.acked_bytes = 2 * MSS, .rtt_us = 1800000, .una_advanced = true};
+	for (unsigned i = 1; i <= 47; i++) { /* from the 28,001st byte on; looked at each 20,000 */
+		sk->cc->cong_avoid(sk, &s);
+		st->now_us += 100000;
+		if (i % 10 == 7)
+			ck_assert_uint_eq(sk->cwnd_bytes, linux_segs[i / 10] * MSS);
+	}
+}
+END_TEST
+
+/* --- net.ipv4.tcp_cubic_hystart 1: HyStart, as Linux has it ------------------------------------- */
+
+static void use_linux_hystart(uint32_t cwnd_segs)
+{
+	stack_sysctls(st)->tcp_cubic_hystart = 1;
+	use("cubic");
+	sk->min_rtt_us = 200000;
+	sk->cwnd_bytes = cwnd_segs * MSS;
+	sk->snd_nxt += sk->cwnd_bytes;
+	sk->cwnd_usage_seq = sk->snd_nxt;
+	st->now_us += 200000;
+}
+
+static void acked_after(uint32_t us, uint32_t rtt_us)
+{
+	struct ack_sample s = {.acked_bytes = 2 * MSS, .rtt_us = rtt_us, .una_advanced = true};
+	st->now_us += us;
+	sk->snd_una += 2 * MSS;
+	sk->cc->cong_avoid(sk, &s);
+}
+
+/* The ninth of a round, all more than 16 ms above the least there was (an eighth, were the least
+ * shorter), ends slow start where it is. */
+START_TEST(hystart_ends_at_once_when_the_delay_rises)
+{
+	uint32_t rtt_us = _i ? 216001 : 216000;
+	use_linux_hystart(20);
+	for (unsigned i = 0; i < 8; i++)
+		acked_after(3000, rtt_us);
+	ck_assert_uint_eq(sk->ssthresh_bytes, TCP_INFINITE_SSTHRESH);
+	ck_assert_uint_eq(sk->cwnd_bytes, 36 * MSS);
+	acked_after(3000, rtt_us);
+	ck_assert_uint_eq(sk->ssthresh_bytes, _i ? 36 * MSS : TCP_INFINITE_SSTHRESH);
+	ck_assert_uint_eq(st->mib.counter[TcpExtTCPHystartDelayDetect], _i);
+}
+END_TEST
+
+/* ACKs close behind each other for half the least RTT: what is in flight fills the path. */
+START_TEST(hystart_ends_when_a_train_of_acks_is_long)
+{
+	use_linux_hystart(200);
+	acked_after(0, 200000); /* the round begins */
+	for (unsigned i = 0; i < 50; i++)
+		acked_after(2000, 200000);
+	ck_assert_uint_eq(sk->ssthresh_bytes, TCP_INFINITE_SSTHRESH);
+	uint32_t cwnd = sk->cwnd_bytes;
+	acked_after(2000, 200000);
+	ck_assert_uint_eq(sk->ssthresh_bytes, cwnd);
+	ck_assert_uint_eq(st->mib.counter[TcpExtTCPHystartTrainDetect], 1);
+	ck_assert_uint_eq(st->mib.counter[TcpExtTCPHystartTrainCwnd], cwnd / MSS);
+}
+END_TEST
+
+START_TEST(hystart_leaves_small_windows_alone)
+{
+	use_linux_hystart(10);
+	sk->cwnd_bytes = MSS;
+	sk->ssthresh_bytes = TCP_INFINITE_SSTHRESH;
+	for (unsigned i = 0; i < 7; i++)
+		acked_after(3000, 900000);
+	ck_assert_uint_eq(sk->cwnd_bytes, 15 * MSS);
+	ck_assert_uint_eq(sk->ssthresh_bytes, TCP_INFINITE_SSTHRESH);
+}
+END_TEST
+
+START_TEST(without_hystart_slow_start_goes_on)
+{
+	stack_sysctls(st)->tcp_cubic_hystart = 0;
+	use("cubic");
+	sk->cwnd_bytes = 20 * MSS;
+	sk->min_rtt_us = 40000;
+	for (unsigned i = 0; i < 8; i++)
+		round_trip(40000 + 20000 * i);
+	ck_assert_uint_eq(sk->cwnd_bytes, 20 * 256 * MSS);
+}
+END_TEST
+
 /* RFC 9406: a round trip that rises by more than an eighth ends slow start, in five rounds. */
 START_TEST(hystart_leaves_slow_start_when_the_queue_grows)
 {
@@ -376,6 +486,12 @@ Suite *cc_suite(void)
 	tcase_add_test(tc, cubic_is_no_slower_than_reno);
 	tcase_add_test(tc, cubic_yields_when_a_loss_comes_below_w_max);
 	tcase_add_test(tc, cubic_does_not_count_idle_time);
+	tcase_add_test(tc, cubic_forgets_w_max_after_a_timeout);
+	tcase_add_test(tc, cubic_grows_as_linux_counts);
+	tcase_add_loop_test(tc, hystart_ends_at_once_when_the_delay_rises, 0, 2);
+	tcase_add_test(tc, hystart_ends_when_a_train_of_acks_is_long);
+	tcase_add_test(tc, hystart_leaves_small_windows_alone);
+	tcase_add_test(tc, without_hystart_slow_start_goes_on);
 	tcase_add_test(tc, hystart_leaves_slow_start_when_the_queue_grows);
 	tcase_add_test(tc, hystart_resumes_when_the_rise_was_jitter);
 	tcase_add_loop_test(tc, an_undone_reduction_gives_the_window_back, 0, 2);
