@@ -80,6 +80,7 @@ static const struct sysctl_row rows[] = {
     IPV4("tcp_rto_max_ms", tcp_rto_max_ms, 1000, 120000),
     IPV4("tcp_initial_cwnd", tcp_initial_cwnd, 1, 65535),
     IPV4("tcp_slow_start_after_idle", tcp_slow_start_after_idle, 0, 1),
+    IPV4("tcp_pacing", tcp_pacing, 0, 1),
     IPV4("tcp_pacing_ss_ratio", tcp_pacing_ss_ratio, 0, 1000),
     IPV4("tcp_pacing_ca_ratio", tcp_pacing_ca_ratio, 0, 1000),
     IPV4("tcp_notsent_lowat", tcp_notsent_lowat, 1, UINT32_MAX),

@@ -142,6 +142,7 @@ struct sysctls {
 	uint32_t tcp_slow_start_after_idle;	/* 1 */
 	uint32_t tcp_pacing_ss_ratio;		/* 200 percent of cwnd per round trip */
 	uint32_t tcp_pacing_ca_ratio;		/* 120 */
+	uint32_t tcp_pacing;			/* 0; 1: every connection, as with Linux's fq */
 	uint32_t tcp_notsent_lowat;		/* UINT32_MAX */
 	int32_t tcp_adv_win_scale;		/* 1: half of a receive buffer is window */
 	uint32_t tcp_moderate_rcvbuf;		/* 1: receive buffers grow by themselves */

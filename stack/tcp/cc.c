@@ -47,7 +47,7 @@ static int take(struct tcp_sock *sk, const struct cc_ops *ops)
 	void *heap = ops->heap_bytes ? calloc(1, ops->heap_bytes) : NULL;
 	if (ops->heap_bytes && !heap)
 		return -ENOMEM;
-	if (ops->owns_cwnd && pacing_start(sk) != 0) {
+	if ((ops->owns_cwnd || sk->stack->sysctl.tcp_pacing) && pacing_start(sk) != 0) {
 		free(heap);
 		return -ENOMEM;
 	}

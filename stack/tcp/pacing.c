@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *   - Only connections with SO_MAX_PACING_RATE, or whose congestion control asks for it, are paced
- *     (sk->pace); the others carry no timer and are not looked at.
+ *     (sk->pace), and with tcp_pacing all that begin, as Linux's fq qdisc does it; the others carry no timer and are not looked at.
  *   - The rate is the congestion control's own, or as in Linux cwnd per round trip and a bit more:
  *     twice that while slow start has far to go, 1.2 times afterwards (tcp_pacing_ss_ratio,
  *     tcp_pacing_ca_ratio). It never exceeds the program's maximum.

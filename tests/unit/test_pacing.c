@@ -100,6 +100,43 @@ START_TEST(a_child_has_its_listeners_rate)
 }
 END_TEST
 
+/* As Linux's fq: data of a connection that asked for nothing leaves at twice its window a round trip,
+ * but for the first ten segments. */
+START_TEST(the_sysctl_paces_every_connection)
+{
+	struct wire *w = wire_new();
+	stack_sysctls(w->st)->tcp_timestamps = 0;
+	stack_sysctls(w->st)->tcp_pacing = _i;
+	wire_listen(w, 5);
+	wire_in(w, "S 0:0(0) win 65535 <mss 1000,sackOK,wscale 7>");
+	wire_out(w, "S. 0:0(0) ack 1");
+	wire_ms(w, 100);
+	wire_in(w, ". 1:1(0) ack 1 win 1000");
+	wire_accept(w);
+	w->sk->sndbuf_bytes = 1 << 20;
+	wire_write(w, 30000);
+	for (uint32_t at = 1; at < 10001; at += 1000)
+		wire_out(w, ". %u:%u(1000)", at, at + 1000);
+	wire_out_none(w);
+	wire_ms(w, 100);
+	wire_in(w, ". 1:1(0) ack 10001 win 1000"); /* 20 segments in 50 ms */
+	if (_i == 0) {
+		for (uint32_t at = 10001; at < 29001; at += 1000)
+			wire_out(w, ". %u:%u(1000)", at, at + 1000);
+		wire_out(w, "P. 29001:30001(1000)");
+	} else {
+		uint32_t segs = 0;
+		struct wire_segment s;
+		for (unsigned ms = 0; ms < 25; ms++, wire_ms(w, 1))
+			while (wire_next(w, &s))
+				segs++;
+		ck_assert_uint_ge(segs, 9);
+		ck_assert_uint_le(segs, 12);
+	}
+	wire_free(w);
+}
+END_TEST
+
 /* --- the rate ---------------------------------------------------------------------------------- */
 
 START_TEST(a_maximum_is_kept)
@@ -266,6 +303,7 @@ Suite *pacing_suite(void)
 	suite_add_tcase(s, tso);
 	TCase *listener = tcase_create("listener");
 	tcase_add_test(listener, a_child_has_its_listeners_rate);
+	tcase_add_loop_test(listener, the_sysctl_paces_every_connection, 0, 2);
 	suite_add_tcase(s, listener);
 	return s;
 }

@@ -57,6 +57,7 @@ static const struct {
     {"net.ipv4.tcp_orphan_retries", "0"},
     {"net.ipv4.tcp_mtu_probing", "0"},
     {"net.ipv4.tcp_cubic_hystart", "2"},
+    {"net.ipv4.tcp_pacing", "0"},
     {"net.ipv4.tcp_base_mss", "1024"},
     {"net.ipv4.tcp_min_snd_mss", "48"},
     {"net.ipv4.tcp_mtu_probe_floor", "48"},
