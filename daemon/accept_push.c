@@ -246,16 +246,6 @@ static int make_spare(struct sockets *s)
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->spare) < 0 ? -errno : 0;
 }
 
-/* accept() inherits TCP_NOTSENT_LOWAT, and the sysctl holds for whoever has none. */
-static void limit_unsent(int f_fd, const struct tcp_sock *sk)
-{
-	uint32_t mark = tcp_notsent_mark(sk);
-	int buffer = rpc_notsent_sndbuf(mark);
-
-	if (mark != UINT32_MAX)
-		(void)setsockopt(f_fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
-}
-
 /* The child of a pair of sockets of its own; *f_fd is what is to be pushed. */
 static struct xsocket *child_of_pair(struct xsocket *listener, struct tcp_sock *sk,
 				     const struct rpc_accept *record, int *f_fd, int *err)
@@ -266,7 +256,7 @@ static struct xsocket *child_of_pair(struct xsocket *listener, struct tcp_sock *
 
 	*f_fd = s->spare[1];
 	*err = name_descriptor(s, *f_fd, record);
-	limit_unsent(*f_fd, sk);
+	xsocket_limit_unsent(*f_fd, sk);
 	if (!*err)
 		child = xsocket_create(listener->d, s->spare[0], own_socket_cookie(*f_fd), &cred,
 				       sk, err);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -213,13 +214,14 @@ static int do_setsockopt(struct rpc_call *call, struct xsocket *xs, struct rpc_r
 {
 	const struct rpc_request *req = call->req;
 
-	(void)reply;
 	int err = option_right(call, xs->sk);
 	if (!err)
 		err = tcp_setsockopt(xs->sk, req->level, req->name, req->value, req->value_len);
 	if (!err && req->flags & RPC_FLAG_KEEP && undecided(xs))
 		err =
 		    kept_options_put(&xs->kept, req->level, req->name, req->value, req->value_len);
+	if (req->level == IPPROTO_TCP && req->name == TCP_NOTSENT_LOWAT)
+		reply->arg = (int32_t)tcp_notsent_mark(xs->sk);
 	return err;
 }
 
@@ -387,6 +389,21 @@ static enum tcp_state state_of_the_dead(struct daemon *d, const struct tombstone
 	return was_connected(stone) ? tcp_orphan_state(d->stack, &local, &remote) : TCP_CLOSE;
 }
 
+/* For its options. NULL: there is no memory. */
+static struct tcp_sock *sock_of_the_dead(struct rpc_call *call, struct tombstone *stone)
+{
+	int err;
+
+	if (stone->sk || !stone->ended)
+		return stone->sk;
+	stone->sk = tcp_socket(call->d->stack, NULL, call->cred.uid, &err);
+	if (stone->sk && tcp_restore_options(stone->sk, &stone->saved) < 0) {
+		tcp_abort(stone->sk);
+		stone->sk = NULL;
+	}
+	return stone->sk;
+}
+
 /* No buffers, and no congestion control that could say anything. */
 static bool is_empty_of_the_dead(const struct rpc_request *req)
 {
@@ -400,33 +417,44 @@ static int option_of_the_dead(struct rpc_call *call, struct tombstone *stone,
 	const struct rpc_request *req = call->req;
 	size_t len = req->value_len;
 
-	if (stone->sk) {
-		int err = tcp_getsockopt(stone->sk, req->level, req->name, reply->value, &len);
-		reply->value_len = err ? 0 : (uint32_t)len;
-		return err;
-	}
-	if (is_empty_of_the_dead(req)) {
+	if (stone->ended && is_empty_of_the_dead(req)) {
 		memset(reply->value, 0, SOCK_MEMINFO_BYTES);
 		len = req->name == SO_MEMINFO ? len < SOCK_MEMINFO_BYTES ? len : SOCK_MEMINFO_BYTES
 					      : 0;
 		reply->value_len = (uint32_t)len;
 		return 0;
 	}
-	if (req->level != IPPROTO_TCP || req->name != TCP_INFO)
-		return -ENOTCONN;
-	stone->info.tcpi_state = state_of_the_dead(call->d, stone);
-	if (len > sizeof(stone->info))
-		len = sizeof(stone->info);
-	memcpy(reply->value, &stone->info, len);
-	reply->value_len = (uint32_t)len;
-	return 0;
+	if (stone->ended && req->level == IPPROTO_TCP && req->name == TCP_INFO) {
+		stone->info.tcpi_state = state_of_the_dead(call->d, stone);
+		if (len > sizeof(stone->info))
+			len = sizeof(stone->info);
+		memcpy(reply->value, &stone->info, len);
+		reply->value_len = (uint32_t)len;
+		return 0;
+	}
+	struct tcp_sock *sk = sock_of_the_dead(call, stone);
+	if (!sk)
+		return -ENOBUFS;
+	memcpy(reply->value, req->value, len);
+	int err = tcp_getsockopt(sk, req->level, req->name, reply->value, &len);
+	reply->value_len = err ? 0 : (uint32_t)len;
+	return err;
+}
+
+static int set_option_of_the_dead(struct rpc_call *call, struct tombstone *stone)
+{
+	const struct rpc_request *req = call->req;
+	struct tcp_sock *sk = sock_of_the_dead(call, stone);
+	int err = sk ? option_right(call, sk) : -ENOBUFS;
+
+	return err ? err : tcp_setsockopt(sk, req->level, req->name, req->value, req->value_len);
 }
 
 /* The second descriptor inherits what is left of the first. */
 static int hand_over_the_dead(struct rpc_call *call, struct tombstone *stone,
 			      struct rpc_reply *reply)
 {
-	struct tcp_sock *sk = stone->sk;
+	struct tcp_sock *sk = sock_of_the_dead(call, stone);
 	struct sock_addr bound = stone->bound, local = from_sockaddr_in(&stone->local),
 			 remote = from_sockaddr_in(&stone->remote);
 
@@ -479,9 +507,7 @@ static int answer_for_the_dead(struct rpc_call *call, struct tombstone *stone,
 	case RPC_GETSOCKOPT:
 		return option_of_the_dead(call, stone, reply);
 	case RPC_SETSOCKOPT:
-		return stone->sk ? tcp_setsockopt(stone->sk, call->req->level, call->req->name,
-						  call->req->value, call->req->value_len)
-				 : 0;
+		return set_option_of_the_dead(call, stone);
 	case RPC_DISCONNECT:
 		return hand_over_the_dead(call, stone, reply);
 	case RPC_LATE:

@@ -218,6 +218,15 @@ static void keep_sock(struct xsocket *xs, struct tombstone *stone)
 	stone->sk = xs->sk;
 }
 
+/* The connection goes on without the program. */
+static void leave(struct xsocket *xs, struct tombstone *stone, bool unread)
+{
+	stone->ended = true;
+	tcp_get_info(xs->sk, &stone->info);
+	tcp_save_options(xs->sk, &stone->saved);
+	tcp_close(xs->sk, unread);
+}
+
 void xsocket_fail(struct xsocket *xs, int error)
 {
 	if (xs->state == XS_CONNECTED || xs->state == XS_CONNECTING)
@@ -229,7 +238,7 @@ void xsocket_fail(struct xsocket *xs, int error)
 	if (tcp_state(xs->sk) == TCP_CLOSE)
 		keep_sock(xs, stone);
 	else
-		tcp_close(xs->sk, false);
+		leave(xs, stone, false);
 	xsocket_end(xs);
 }
 
@@ -251,8 +260,7 @@ void xsocket_close(struct xsocket *xs, bool unread)
 
 	keep_addresses(xs, stone);
 	stone->unlistened = xs->state == XS_UNLISTENED;
-	tcp_get_info(xs->sk, &stone->info);
-	tcp_close(xs->sk, unread);
+	leave(xs, stone, unread);
 	xsocket_end(xs);
 }
 
@@ -291,6 +299,17 @@ void xsocket_watch(struct xsocket *xs, const struct rpc_request *req, int f_fd)
 	/* Without padding it may write before it is connected. A word that is not told is missed. */
 	if (!xs->direct && req->pad_bytes)
 		(void)xsocket_tell(f_fd, RPC_STATE_STREAM);
+	if (!xs->direct)
+		xsocket_limit_unsent(f_fd, xs->sk);
+}
+
+void xsocket_limit_unsent(int f_fd, const struct tcp_sock *sk)
+{
+	uint32_t mark = tcp_notsent_mark(sk);
+	int buffer = rpc_notsent_sndbuf(mark);
+
+	if (mark != UINT32_MAX)
+		(void)setsockopt(f_fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 }
 
 bool xsocket_tell(int f_fd, uint64_t bit)

@@ -123,6 +123,8 @@ void xsocket_reset(struct xsocket *xs);
 /* An administrator ends a connection: RST, and ECONNABORTED for the program. False: it is none, or one
  * whose bytes do not pass here (direct.h). */
 bool xsocket_kill(struct xsocket *xs);
+/* What F may hold, by the socket's own TCP_NOTSENT_LOWAT or the sysctl. */
+void xsocket_limit_unsent(int f_fd, const struct tcp_sock *sk);
 /* Adds to F's word (rpc.h). */
 bool xsocket_tell(int f_fd, uint64_t bit);
 /* The program is gone and all it wrote is with the stack. `unread`: it left bytes unread. */

@@ -2,7 +2,8 @@
 /*
  * What is remembered of a socket whose end xtcpd has closed, by the kernel's cookie of the
  * program's descriptor: its last error until the program asks (SO_ERROR), its addresses, and either
- * the tcp_sock itself, unconnected and unbound, for its options, or a copy of its TCP_INFO. Forgotten
+ * the tcp_sock itself, unconnected and unbound, for its options, or a copy of them and of its
+ * TCP_INFO, of which a tcp_sock is made again for who asks. Forgotten
  * when it is the oldest of TOMBSTONES_MAX. A fixed table: hash chains by index, and a list in order
  * of age.
  */
@@ -29,7 +30,9 @@ struct tombstone {
 	bool late_write;	/* the next write counts as sent (RPC_LATE) */
 	struct tcp_sock *sk;	/* the table's own; NULL: there is none */
 	struct sock_addr bound; /* where the program had bound it; port 0: it had not */
-	struct tcp_info info;	/* of a connection that is perhaps still being closed */
+	bool ended;		/* of a connection that is perhaps still being closed: */
+	struct tcp_info info;
+	struct tcp_saved_options saved;
 };
 
 struct tombstones {

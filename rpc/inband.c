@@ -32,7 +32,8 @@ static const struct certain {
     {IPPROTO_TCP, TCP_SYNCNT, 1, 127},
     {IPPROTO_TCP, TCP_MAXSEG, 88, 32767},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT_MAX},
-    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, ANY},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, INT_MIN, -1}, /* 0: the sysctl's, which xtcpd knows */
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1, INT_MAX},
     {IPPROTO_TCP, TCP_WINDOW_CLAMP, 1, INT_MAX},
     {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0, 1},
     {IPPROTO_IP, IP_TOS, ANY},
@@ -50,8 +51,9 @@ static bool is_certain(int level, int name, const void *value, size_t len)
 		return false;
 	memcpy(&v, value, sizeof(v));
 	for (size_t i = 0; i < sizeof(certain) / sizeof(certain[0]); i++)
-		if (certain[i].level == level && certain[i].name == name)
-			return v >= certain[i].min && v <= certain[i].max;
+		if (certain[i].level == level && certain[i].name == name && v >= certain[i].min &&
+		    v <= certain[i].max)
+			return true;
 	return false;
 }
 
@@ -89,4 +91,9 @@ bool inband_holds_bytes(const struct rpc_inband *rec)
 
 	memcpy(&v, rec->value, sizeof(v));
 	return inband_is_about_bytes(rec) && (v != 0) == (rec->name == TCP_CORK);
+}
+
+bool inband_is_about_ports(const struct rpc_inband *rec)
+{
+	return rec->level == SOL_SOCKET && (rec->name == SO_REUSEADDR || rec->name == SO_REUSEPORT);
 }

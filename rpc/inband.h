@@ -46,5 +46,8 @@ bool inband_valid(const struct rpc_inband *rec);
 bool inband_is_about_bytes(const struct rpc_inband *rec);
 /* ... and may hold back those in front of it, if these are still here. */
 bool inband_holds_bytes(const struct rpc_inband *rec);
+/* It decides what other sockets may bind, and what these ask goes another way: the record might be
+ * overtaken. */
+bool inband_is_about_ports(const struct rpc_inband *rec);
 
 #endif

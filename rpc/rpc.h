@@ -91,7 +91,7 @@ enum rpc_type {
 	RPC_CONNECT,
 	RPC_BIND,
 	RPC_LISTEN,	/* backlog in arg */
-	RPC_SETSOCKOPT, /* level, name, value */
+	RPC_SETSOCKOPT, /* level, name, value. Reply: of TCP_NOTSENT_LOWAT arg, what holds now */
 	RPC_GETSOCKOPT, /* level, name; value_len: room, value what is in it. Reply: value */
 	RPC_GETNAME,	/* reply: addr */
 	RPC_GETPEER,	/* reply: addr, or error ENOTCONN */

@@ -107,6 +107,8 @@ static bool send_at(int fd, enum f_stage stage, const struct rpc_inband *rec)
 		return false;
 	if (stage == F_STAGE_FRESH && !f_attached(fd))
 		return attach_with(fd, rec);
+	if (inband_is_about_ports(rec)) /* this one may have one by now */
+		return false;
 	return !much_is_unread(fd, unread_limit(fd, stage, rec)) && send_record(fd, rec);
 }
 

@@ -87,17 +87,59 @@ static int set_at_xtcpd(int fd, struct rpc_request *req)
 	req->flags |= RPC_FLAG_REPLY;
 	if (rules_may_leave())
 		req->flags |= RPC_FLAG_KEEP;
-	return xtcpd_ask(fd, req, &reply) ? 0 : -1;
+	if (!xtcpd_ask(fd, req, &reply))
+		return -1;
+	if (req->level == IPPROTO_TCP && req->name == TCP_NOTSENT_LOWAT)
+		memcpy(req->value, &reply.arg, sizeof(reply.arg)); /* the sysctl's, if it was 0 */
+	return 0;
 }
 
-static void limit_unsent(int fd, const void *val)
+/* Padding that was enough to keep F from being writable would not be in a larger buffer. A
+ * listener's is for nobody. */
+static bool may_hold(int fd, int buffer)
 {
-	uint32_t mark;
-	memcpy(&mark, val, sizeof(mark));
+	int now = 0;
+	socklen_t len = sizeof(now);
+	enum f_state state = f_state_of(fd);
+	if (state != F_CONNECTING)
+		return state != F_LISTENING;
+	return real.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &now, &len) == 0 && 2 * buffer <= now;
+}
+
+static void limit_unsent(int fd, uint32_t mark)
+{
 	int buffer = rpc_notsent_sndbuf(mark);
 	int saved = errno;
-	real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	if (may_hold(fd, buffer))
+		real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	errno = saved;
+}
+
+/* As rt_tos2priority(). */
+static void set_priority(int fd, int tos)
+{
+	static const uint8_t priority[16] = {0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4};
+	int value = priority[(unsigned)tos >> 1 & 0xf], saved = errno;
+	if (real.setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &value, sizeof(value)) == 0)
+		f_note_options(fd);
+	errno = saved;
+}
+
+/* What follows here from an option that xtcpd has taken. */
+static void follow_up(int fd, const struct rpc_request *req)
+{
+	int value = 0;
+	memcpy(&value, req->value, sizeof(value));
+	if (req->level == IPPROTO_IP && req->name == IP_TOS)
+		set_priority(fd, req->value_len < sizeof(value) ? req->value[0] : value);
+	if (req->level != IPPROTO_TCP)
+		return;
+	if (req->name == TCP_NOTSENT_LOWAT)
+		limit_unsent(fd, (uint32_t)value);
+	if (req->name == TCP_INQ)
+		f_set_inq(fd, req->value[0] != 0);
+	if (req->name == TCP_FASTOPEN_CONNECT)
+		f_set_fast(fd, req->value[0] != 0);
 }
 
 static int set_native(int fd, int level, int name, const void *val, socklen_t len)
@@ -124,12 +166,8 @@ static int set_ours(int fd, int level, int name, const void *val, socklen_t len)
 	if (is_native_too(level, name) && set_native(fd, level, name, val, len) < 0)
 		return -1;
 	int rc = inband_send(fd, &req) ? 0 : set_at_xtcpd(fd, &req);
-	if (rc == 0 && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT)
-		limit_unsent(fd, req.value);
-	if (rc == 0 && level == IPPROTO_TCP && name == TCP_INQ)
-		f_set_inq(fd, req.value[0] != 0);
-	if (rc == 0 && level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT)
-		f_set_fast(fd, req.value[0] != 0);
+	if (rc == 0)
+		follow_up(fd, &req);
 	return rc;
 }
 

@@ -25,8 +25,8 @@ static void copy_option(int from, int to, int name)
 
 void copy_options(int from, int to)
 {
-	static const int names[] = {SO_RCVTIMEO,  SO_SNDTIMEO,	SO_RCVLOWAT, SO_LINGER,
-				    SO_OOBINLINE, SO_BROADCAST, SO_PRIORITY};
+	static const int names[] = {SO_RCVTIMEO, SO_SNDTIMEO,  SO_RCVLOWAT,
+				    SO_LINGER,	 SO_OOBINLINE, SO_BROADCAST};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		copy_option(from, to, names[i]);
 	if (f_tells_inq(from))
@@ -81,6 +81,7 @@ bool f_renew(int fd, int pending)
 	if (fresh < 0 || f_make(fresh) < 0)
 		return false;
 	copy_options(fd, fresh);
+	copy_option(fd, fresh, SO_PRIORITY);
 	copy_buffer(fd, fresh);
 	if (f_has_options(fd))
 		f_note_options(fresh);

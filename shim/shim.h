@@ -124,7 +124,7 @@ int f_take_native_error(int fd); /* AF_UNIX's own SO_ERROR */
  * to, with an error still to be told (0: none; -1: what xtcpd has). False with errno. */
 bool f_renew(int fd, int pending);
 
-void copy_options(int from, int to); /* those that the kernel keeps */
+void copy_options(int from, int to); /* those that the kernel keeps, and accept() inherits */
 
 /* --- peek.c */
 /* recvmsg() with MSG_PEEK and MSG_WAITALL, of `want` bytes. */

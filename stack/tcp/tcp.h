@@ -174,6 +174,28 @@ size_t tcp_outq_unsent_bytes(const struct tcp_sock *sk);  /* written and not sen
 size_t tcp_inq_bytes(const struct tcp_sock *sk);	  /* received in order and not consumed */
 bool tcp_linger(const struct tcp_sock *sk, int *seconds); /* SO_LINGER, when on */
 
+/* A socket's options, for when it has ended and its program may still ask (saved_options.c). */
+struct cc_ops;
+struct tcp_saved_options {
+	struct {
+		bool reuseaddr, reuseport;
+		uint8_t tos;
+	} c;
+	bool nodelay, cork, keepalive, linger_on, oobinline, quickack, sndbuf_locked, rcvbuf_locked,
+	    thin_linear_timeouts, recvmsg_inq, freebind, bind_no_port, defer_accept_on,
+	    fastopen_no_cookie;
+	uint8_t pingpong, pmtudisc, keepcnt, syn_retries, ttl;
+	uint16_t user_mss, mss_cache, keepidle_s, keepintvl_s, defer_accept_s;
+	int16_t linger2_s;
+	int32_t linger_s;
+	uint32_t ip_cmsg, user_timeout_ms, window_clamp, notsent_lowat, sndbuf_bytes, rcvbuf_bytes;
+	uint64_t max_pacing_rate;
+	const struct cc_ops *cc;
+};
+void tcp_save_options(const struct tcp_sock *sk, struct tcp_saved_options *saved);
+/* Of a new socket. 0 or -ENOMEM. */
+int tcp_restore_options(struct tcp_sock *sk, const struct tcp_saved_options *saved);
+
 /* What `ss` shows of a socket, a request_sock or a timewait_sock. */
 struct tcp_diag {
 	enum tcp_state state; /* TCP_NEW_SYN_RECV is shown as SYN-RECV */

@@ -376,6 +376,27 @@ static void option_fresh(void)
 	get("KEEPALIVE", accept(l, NULL, NULL), SOL_SOCKET, SO_KEEPALIVE);
 }
 
+/* IP_TOS sets it, too. */
+static void option_priority(void)
+{
+	static const int tos[] = {0x02, 0x04, 0x08, 0x10, 0x18, 0xb8, 0xff, -1, 0x100, 0};
+	int fd = tcp();
+	for (unsigned i = 0; i < sizeof(tos) / sizeof(tos[0]); i++) {
+		set("TOS", fd, IPPROTO_IP, IP_TOS, tos[i]);
+		get("PRIORITY", fd, SOL_SOCKET, SO_PRIORITY);
+	}
+	set("PRIORITY", fd, SOL_SOCKET, SO_PRIORITY, 3);
+	say("short", setsockopt(fd, IPPROTO_IP, IP_TOS, "\x10", 1));
+	get("PRIORITY", fd, SOL_SOCKET, SO_PRIORITY);
+	int l = listening(PORT);
+	set("TOS", l, IPPROTO_IP, IP_TOS, 0x10);
+	peer_connect(PORT);
+	get("inherited", accept(l, NULL, NULL), SOL_SOCKET, SO_PRIORITY);
+	set("PRIORITY", l, SOL_SOCKET, SO_PRIORITY, 3);
+	peer_connect(PORT);
+	get("inherited", accept(l, NULL, NULL), SOL_SOCKET, SO_PRIORITY);
+}
+
 static void tcp_info_of(const char *what, int fd)
 {
 	struct tcp_info i;
@@ -398,6 +419,136 @@ static void option_tcp_info(void)
 	peer_shutdown(SHUT_WR);
 	read(p.fd, &c, 1);
 	tcp_info_of("close wait", p.fd);
+}
+
+/* Both directions are at an end, and the descriptor is still there to be asked. */
+static void all_of(int fd)
+{
+	struct linger l = {0, 0};
+	socklen_t len = sizeof(l);
+	struct tcp_info i;
+	char name[16] = "";
+	defaults_of(fd);
+	get("SO_SNDBUF", fd, SOL_SOCKET, SO_SNDBUF);
+	get("TCP_MAXSEG", fd, IPPROTO_TCP, TCP_MAXSEG);
+	get("TCP_NOTSENT_LOWAT", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT);
+	get("IP_MTU_DISCOVER", fd, IPPROTO_IP, IP_MTU_DISCOVER);
+	get("unknown", fd, IPPROTO_TCP, 9999);
+	say("SO_LINGER", getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len));
+	say("seconds", l.l_linger);
+	len = sizeof(name);
+	say("TCP_CONGESTION", getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len));
+	say_bytes("name", name, (ssize_t)strlen(name));
+	pacing_rate("rate", fd);
+	len = sizeof(i);
+	say("TCP_INFO", getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len));
+	say("state", i.tcpi_state);
+}
+
+static void set_some(int fd)
+{
+	struct linger l = {1, 3};
+	uint64_t rate = 5000000;
+	set("NODELAY", fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set("KEEPCNT", fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+	set("KEEPIDLE", fd, IPPROTO_TCP, TCP_KEEPIDLE, 77);
+	set("USER_TIMEOUT", fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 7777);
+	set("SNDBUF", fd, SOL_SOCKET, SO_SNDBUF, 30000);
+	set("RCVBUF", fd, SOL_SOCKET, SO_RCVBUF, 30000);
+	set("TOS", fd, IPPROTO_IP, IP_TOS, 0x10);
+	set("TTL", fd, IPPROTO_IP, IP_TTL, 33);
+	set("LINGER2", fd, IPPROTO_TCP, TCP_LINGER2, 7);
+	say("reno", setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
+	say("linger", setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	say("rate", setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)));
+}
+
+static void set_others(int fd)
+{
+	struct linger l = {0, 0};
+	set("NODELAY", fd, IPPROTO_TCP, TCP_NODELAY, 0);
+	set("KEEPCNT", fd, IPPROTO_TCP, TCP_KEEPCNT, 5);
+	set("KEEPCNT 0", fd, IPPROTO_TCP, TCP_KEEPCNT, 0);
+	set("unknown", fd, IPPROTO_TCP, 9999, 1);
+	set("SYNCNT", fd, IPPROTO_TCP, TCP_SYNCNT, 4);
+	set("KEEPALIVE", fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	say("linger", setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+}
+
+static void closed_by_peer_first(int fd)
+{
+	peer_close();
+	wait_for(fd, POLLRDHUP);
+	say("shutdown", shutdown(fd, SHUT_WR));
+	wait_for_bits(fd, POLLHUP, 5000);
+	settle(fd);
+}
+
+static void option_after_the_end(void)
+{
+	struct pair p = accepted();
+	set_some(p.fd);
+	closed_by_peer_first(p.fd);
+	all_of(p.fd);
+	set_others(p.fd);
+	all_of(p.fd);
+}
+
+static void option_after_the_end_plain(void)
+{
+	int fd = connected_to_peer();
+	closed_by_peer_first(fd);
+	defaults_of(fd);
+	get("TCP_MAXSEG", fd, IPPROTO_TCP, TCP_MAXSEG);
+	get("TCP_NOTSENT_LOWAT", fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT);
+	get("unknown", fd, IPPROTO_TCP, 9999);
+	set("unknown", fd, IPPROTO_IP, 9999, 1);
+	set("MAXSEG", fd, IPPROTO_TCP, TCP_MAXSEG, 700);
+	set("NODELAY", fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+static void until_closed(int fd)
+{
+	struct tcp_info i = {0};
+	socklen_t len = sizeof(i);
+	for (int ms = 0; ms < 5000 && i.tcpi_state != TCP_CLOSE; ms++) {
+		poll(NULL, 0, 1);
+		getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len);
+	}
+}
+
+static void option_after_own_end(void)
+{
+	int fd = connected_to_peer();
+	set_some(fd);
+	say("shutdown", shutdown(fd, SHUT_RDWR));
+	settle(fd);
+	all_of(fd);
+	say("peer", peer_close());
+	until_closed(fd);
+	set_others(fd);
+	all_of(fd);
+}
+
+/* What was set holds for the next connection of the same descriptor. */
+static void option_of_the_next_connection(void)
+{
+	struct pair p = accepted();
+	set_some(p.fd);
+	closed_by_peer_first(p.fd);
+	set("KEEPCNT", p.fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	say("connected yet", try_connect(p.fd, PEER, PORT + 1));
+	say("no more", connect(p.fd, &none, sizeof(none)));
+	get("TCP_NODELAY", p.fd, IPPROTO_TCP, TCP_NODELAY);
+	say("listen", peer_listen(PORT + 1));
+	say("connect", try_connect(p.fd, PEER, PORT + 1));
+	say("accept", peer_accept());
+	get("TCP_NODELAY", p.fd, IPPROTO_TCP, TCP_NODELAY);
+	get("TCP_KEEPIDLE", p.fd, IPPROTO_TCP, TCP_KEEPIDLE);
+	get("TCP_KEEPCNT", p.fd, IPPROTO_TCP, TCP_KEEPCNT);
+	get("SO_SNDBUF", p.fd, SOL_SOCKET, SO_SNDBUF);
+	get("IP_TTL", p.fd, IPPROTO_IP, IP_TTL);
 }
 
 static void option_timeouts(void)
@@ -435,7 +586,12 @@ const struct story option_stories[] = {
     {"option-inherited", option_inherited},
     {"option-connecting", option_connecting},
     {"option-fresh", option_fresh},
+    {"option-priority", option_priority},
     {"option-tcp-info", option_tcp_info},
+    {"option-after-the-end", option_after_the_end},
+    {"option-after-the-end-plain", option_after_the_end_plain},
+    {"option-after-own-end", option_after_own_end},
+    {"option-next-connection", option_of_the_next_connection},
     {"option-timeouts", option_timeouts},
     {NULL, NULL},
 };

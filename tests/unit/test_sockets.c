@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -670,6 +671,67 @@ START_TEST(who_asks_right_after_connect_is_told_of_it)
 }
 END_TEST
 
+static int sndbuf_of(int f)
+{
+	int bytes = 0;
+	socklen_t len = sizeof(bytes);
+	ck_assert_int_eq(getsockopt(f, SOL_SOCKET, SO_SNDBUF, &bytes, &len), 0);
+	return bytes;
+}
+
+/* tcp_notsent_lowat: what waits in F is not sent either, whoever connected. */
+START_TEST(the_sysctl_limits_what_waits_unsent_at_both_ends)
+{
+	struct rpc_request req = request(RPC_SETSOCKOPT);
+	int listener, client, server, mark = 0;
+	stack_sysctls(d.stack)->tcp_notsent_lowat = 16384;
+	connection(&listener, &client, &server);
+	ck_assert_int_eq(sndbuf_of(client), 2 * rpc_notsent_sndbuf(16384));
+	ck_assert_int_eq(sndbuf_of(server), 2 * rpc_notsent_sndbuf(16384));
+	req.flags = RPC_FLAG_REPLY;
+	req.level = IPPROTO_TCP;
+	req.name = TCP_NOTSENT_LOWAT;
+	req.value_len = sizeof(mark);
+	ck_assert_int_eq(ask(client, &req).arg, 16384);
+	mark = 5000;
+	memcpy(req.value, &mark, sizeof(mark));
+	ck_assert_int_eq(ask(client, &req).arg, 5000);
+	close_all(listener, client, server);
+}
+END_TEST
+
+/* What a socket's options are after its connection: see xsocket_close(). */
+START_TEST(options_outlive_the_connection)
+{
+	struct rpc_request req = request(RPC_SETSOCKOPT), get = request(RPC_GETSOCKOPT);
+	int listener, client, server, value = 33;
+	connection(&listener, &client, &server);
+	req.flags = RPC_FLAG_REPLY;
+	get.level = req.level = IPPROTO_IP;
+	get.name = req.name = IP_TTL;
+	get.value_len = req.value_len = sizeof(value);
+	memcpy(req.value, &value, sizeof(value));
+	ck_assert_int_eq(ask(client, &req).error, 0);
+	shutdown(client, SHUT_RDWR);
+	run();
+	ck_assert_ptr_null(sockets_find(&d, socket_cookie(client)));
+	struct rpc_reply reply = ask(client, &get);
+	ck_assert_int_eq(reply.error, 0);
+	memcpy(&value, reply.value, sizeof(value));
+	ck_assert_int_eq(value, 33);
+	value = 300;
+	memcpy(req.value, &value, sizeof(value));
+	ck_assert_int_eq(ask(client, &req).error, EINVAL);
+	value = 34;
+	memcpy(req.value, &value, sizeof(value));
+	ck_assert_int_eq(ask(client, &req).error, 0);
+	reply = ask(client, &get);
+	memcpy(&value, reply.value, sizeof(value));
+	ck_assert_int_eq(value, 34);
+	close_all(listener, client, server);
+}
+END_TEST
+
 START_TEST(a_client_that_says_nothing_is_cut_off_in_time)
 {
 	char byte;
@@ -775,6 +837,8 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, bad_records_are_cut_off_and_counted);
 	tcase_add_test(t, junk_after_attach_ends_that_socket_alone);
 	tcase_add_test(t, who_asks_right_after_connect_is_told_of_it);
+	tcase_add_test(t, the_sysctl_limits_what_waits_unsent_at_both_ends);
+	tcase_add_test(t, options_outlive_the_connection);
 	tcase_add_test(t, a_client_that_says_nothing_is_cut_off_in_time);
 	tcase_add_test(t, a_users_sockets_are_limited);
 	tcase_add_test(t, a_users_listeners_are_limited);
