@@ -14,7 +14,8 @@
 
 #include "shim/shim.h"
 
-#define TAIL_BYTES 16384 /* is never cut */
+#define TAIL_BYTES 16384
+#define SKB_MARGIN 64 /* unix_stream_sendmsg(): a piece is at most half the buffer, less this */
 #define SPANS_MAX 16
 
 static size_t bytes_of(const struct msghdr *m)
@@ -78,6 +79,18 @@ static size_t cut(struct iovec *iov, size_t spans, size_t n, struct iovec *rest,
 	return i + 1;
 }
 
+/* As much is never cut. */
+static size_t tail_bytes(int fd)
+{
+	int sndbuf = 0;
+	socklen_t len = sizeof(sndbuf);
+	if (real.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len) < 0 ||
+	    sndbuf < 4 * SKB_MARGIN)
+		return 1;
+	size_t piece = (size_t)sndbuf / 2 - SKB_MARGIN;
+	return piece < TAIL_BYTES ? piece : TAIL_BYTES;
+}
+
 ssize_t send_marked(int fd, const struct msghdr *m, int flags)
 {
 	unsigned marks = !(flags & MSG_EOR)    ? RPC_MARK_MORE
@@ -88,13 +101,14 @@ ssize_t send_marked(int fd, const struct msghdr *m, int flags)
 	int native = flags & ~(MSG_MORE | MSG_EOR);
 	if (f_is_local(fd)) /* no segments, and perhaps no xtcpd, between the two */
 		return real.sendmsg(fd, m, native);
-	if (all <= TAIL_BYTES || m->msg_iovlen > SPANS_MAX)
+	size_t last = tail_bytes(fd);
+	if (all <= last || m->msg_iovlen > SPANS_MAX)
 		return send_with_descriptors(fd, m->msg_iov, m->msg_iovlen, native, marks);
 	memcpy(head, m->msg_iov, m->msg_iovlen * sizeof(head[0]));
-	size_t heads = cut(head, m->msg_iovlen, all - TAIL_BYTES, tail, &spans);
+	size_t heads = cut(head, m->msg_iovlen, all - last, tail, &spans);
 	struct msghdr first = {.msg_iov = head, .msg_iovlen = heads};
 	ssize_t sent = real.sendmsg(fd, &first, native);
-	if (sent < 0 || (size_t)sent < all - TAIL_BYTES)
+	if (sent < 0 || (size_t)sent < all - last)
 		return sent;
 	ssize_t more = send_with_descriptors(fd, tail, spans, native, marks);
 	return more < 0 ? sent : sent + more;

@@ -162,6 +162,13 @@ def fresh():
     check(s, IPPROTO_TCP, TCP_USER_TIMEOUT, 6000)
     s.close()
 
+def record():
+    s = socket.create_connection((kernel, 9100))
+    s.setsockopt(IPPROTO_TCP, 25, 1) # TCP_NOTSENT_LOWAT: the socket's buffer is as small as can be
+    assert s.send(b"x" * 6000, 0x80) == 6000 # MSG_EOR
+    tell()
+    s.close()
+
 def direct():
     server = socket.create_server((stack, 0))
     for blocking in (True, False):
@@ -209,6 +216,14 @@ empty_connections()
 	[ "$(grep -cx "total 0" "$tmp/sink.log")" = 3 ]
 }
 until_true 10 "three connections without a byte" empty_connections
+# The kernel cuts a long write, and what is said of its end goes with the first piece: so that is to
+# be its end.
+peer strace -s 1 -o "$tmp/record.strace" -e trace=sendmsg \
+	-E LD_PRELOAD="$BUILD/libxtcp.so" -E XTCP_SOCKET="$(lab dir)/xtcpd.sock" \
+	"$python" "$tmp/sets.py" "$kernel" "$stack" "$tmp/go" record "$daemon"
+until_true 10 "a record" grep -qx "total 6000" "$tmp/sink.log"
+end=$(sed -n 's/.*iov_len=\([0-9]*\)}.*cmsg_len=28,.*/\1/p' "$tmp/record.strace") # three descriptors
+equal "the end of a record in one piece" $((end > 0 && end <= 2304)) 1
 before=$(nstat XtcpdRpcInBand) asked=$(nstat XtcpdRpcRequests)
 sets fresh
 equal "options without a connection" "$(nstat XtcpdRpcInBand)" $((before + 8))

@@ -451,7 +451,7 @@ static void receive_inq(const char *what, int fd, size_t bytes, size_t room, int
 {
 	char buf[64];
 	int left = -1;
-	_Alignas(struct cmsghdr) char control[64];
+	_Alignas(struct cmsghdr) char control[64] = {0};
 	struct iovec iov = {buf, bytes};
 	struct msghdr m = {
 	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = room};
