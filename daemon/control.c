@@ -307,7 +307,7 @@ int control_start(struct daemon *d)
 	}
 	control->d = d;
 	list_init(&control->clients);
-	timer_init(&control->accept_timer, accept_again);
+	timer_init(&d->loop.wheel, &control->accept_timer, accept_again);
 	int fd =
 	    unix_listen(config->control_path, config->control_mode, d->identity.uid, d->socket_gid);
 	if (fd < 0) {

@@ -221,7 +221,7 @@ static int start_memory(struct daemon *d)
 {
 	int err = loop_init(&d->loop);
 
-	timer_init(&d->trim, trim_due);
+	timer_init(&d->loop.wheel, &d->trim, trim_due);
 	processes_init(&d->processes);
 	if (!err)
 		err = sockets_init(d);

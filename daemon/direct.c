@@ -319,7 +319,7 @@ int direct_start(struct daemon *d)
 	int fd = epoll_create1(EPOLL_CLOEXEC);
 	int err = fd < 0 ? -errno : loop_add(&d->loop, &d->direct.source, fd, EPOLLIN, ready);
 
-	timer_init(&d->direct.sweep, sweep_due);
+	timer_init(&d->loop.wheel, &d->direct.sweep, sweep_due);
 	if (err && fd >= 0)
 		close(fd);
 	if (!err && d->config.direct && unix_diag_list(nobody, NULL) == 0)

@@ -74,7 +74,7 @@ void impairment_init(struct daemon *d)
 
 	for (int dir = 0; dir < IMPAIR_DIRECTIONS; dir++)
 		impair_init(&d->impairment.model[dir], &nothing);
-	timer_init(&d->impairment.timer, timer_due);
+	timer_init(&d->loop.wheel, &d->impairment.timer, timer_due);
 }
 
 void impairment_stop(struct daemon *d)

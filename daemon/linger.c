@@ -110,7 +110,7 @@ int linger_start(struct xsocket *xs, int q_fd, int f_fd, uint32_t seconds)
 	l->xs = xs;
 	l->f_fd = f_fd;
 	l->until_us = d->loop.now_us + (uint64_t)seconds * 1000000;
-	timer_init(&l->timer, linger_expired);
+	timer_init(&d->loop.wheel, &l->timer, linger_expired);
 	timer_set(&d->loop.wheel, &l->timer, d->loop.now_us + HALF_CLOSE_US);
 	list_add_tail(&d->sockets.lingers, &l->node);
 	xs->linger = l;

@@ -12,7 +12,8 @@
  * whoever else wants the core have it in between.
  *
  * Timers are those of stack/base/timer.h on the loop's own wheel:
- *         timer_init(&t, fn); timer_set(&loop->wheel, &t, loop->now_us + 5000000);
+ *         timer_init(&loop->wheel, &t, fn);
+ *         timer_set(&loop->wheel, &t, loop->now_us + 5000000);
  * fn is called with the `struct daemon *` as its ctx.
  */
 #ifndef XTCP_DAEMON_LOOP_H

@@ -330,8 +330,8 @@ int rpc_server_start(struct daemon *d)
 
 	list_init(&rpc->pending);
 	list_init(&rpc->spare);
-	timer_init(&rpc->timeout, conn_timeout);
-	timer_init(&rpc->accept_timer, accept_again);
+	timer_init(&d->loop.wheel, &rpc->timeout, conn_timeout);
+	timer_init(&d->loop.wheel, &rpc->accept_timer, accept_again);
 	rpc->path.fd = rpc->abstract.fd = rpc->waiting.fd = -1;
 	if (watch(d, &rpc->waiting, epoll_create1(EPOLL_CLOEXEC), waiting_ready, "epoll") < 0)
 		return -1;

@@ -31,7 +31,7 @@ int sockets_init(struct daemon *d)
 	list_init(&s->lingers);
 	list_init(&s->starved);
 	list_init(&s->users);
-	timer_init(&s->starved_timer, starved_retry);
+	timer_init(&d->loop.wheel, &s->starved_timer, starved_retry);
 	s->spare[0] = s->spare[1] = -1;
 	s->bucket = calloc(BUCKETS, sizeof(*s->bucket));
 	if (!s->bucket)

@@ -29,6 +29,12 @@ struct stack {
 	struct tcp_layer tcp;	  /* tcp/ */
 };
 
+/* For times that are kept in 32 bits: only differences mean anything. */
+static inline uint32_t stack_now_ms(const struct stack *st)
+{
+	return (uint32_t)(st->now_us / 1000);
+}
+
 static inline void snmp_inc(struct stack *st, enum snmp c)
 {
 	st->mib.counter[c]++;

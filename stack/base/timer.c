@@ -11,15 +11,18 @@
  *     run or to deal out) to the next, however far.
  * Invariant: every armed timer's tick is later than now_tick, except while its slot is being run.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "stack/base/timer.h"
 
 #define SLOT_BITS 8
 #define SLOT_MASK (TIMER_SLOTS - 1u)
+#define EXPIRES_MAX_US ((1ull << 56) - 1)
 #define SPAN_TICKS (1ull << (SLOT_BITS * TIMER_LEVELS))
 
 _Static_assert(TIMER_SLOTS == 1 << SLOT_BITS, "a level's index is SLOT_BITS wide");
+_Static_assert(TIMER_FNS_MAX <= UINT8_MAX + 1, "timer.fn has eight bits");
 
 /* Never early: the first tick at or after the time. */
 static uint64_t tick_of(uint64_t us)
@@ -69,11 +72,22 @@ void timer_wheel_init(struct timer_wheel *w, uint64_t now_us)
 			list_init(&w->slot[level][slot]);
 }
 
-void timer_init(struct timer *t, timer_fn *fn)
+static unsigned fn_number(struct timer_wheel *w, timer_fn *fn)
+{
+	for (unsigned i = 0; i < w->fn_count; i++)
+		if (w->fns[i] == fn)
+			return i;
+	if (w->fn_count == TIMER_FNS_MAX) /* the program's text says how many there are */
+		abort();
+	w->fns[w->fn_count] = fn;
+	return w->fn_count++;
+}
+
+void timer_init(struct timer_wheel *w, struct timer *t, timer_fn *fn)
 {
 	list_init(&t->node);
 	t->expires_us = 0;
-	t->fn = fn;
+	t->fn = fn_number(w, fn) & UINT8_MAX;
 }
 
 static void unlink_timer(struct timer_wheel *w, struct timer *t)
@@ -91,7 +105,7 @@ void timer_set(struct timer_wheel *w, struct timer *t, uint64_t expires_us)
 {
 	timer_cancel(w, t);
 	uint64_t tick = tick_of(expires_us);
-	t->expires_us = expires_us;
+	t->expires_us = expires_us < EXPIRES_MAX_US ? expires_us : EXPIRES_MAX_US;
 	insert(w, t, tick > w->now_tick ? tick : w->now_tick + 1);
 	w->armed_count++;
 }
@@ -163,7 +177,7 @@ static void run_slot(struct timer_wheel *w, void *ctx)
 	while (!list_empty(head)) {
 		struct timer *t = container_of(head->next, struct timer, node);
 		timer_cancel(w, t);
-		t->fn(t, ctx);
+		w->fns[t->fn](t, ctx);
 	}
 }
 

@@ -137,7 +137,7 @@ static struct frag_queue *queue_create(struct stack *st, const struct frag_key *
 		return NULL;
 	q->key = *key;
 	list_init(&q->pieces);
-	timer_init(&q->timer, queue_expired);
+	timer_init(&st->wheel, &q->timer, queue_expired);
 	timer_set(&st->wheel, &q->timer, st->now_us + (uint64_t)st->sysctl.ipfrag_time_s * 1000000);
 	list_add_tail(bucket_of(st, key), &q->hash_node);
 	list_add_tail(&st->ip.frag_lru, &q->lru_node);

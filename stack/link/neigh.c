@@ -101,7 +101,7 @@ static struct neigh *neigh_create(struct stack *st, uint32_t v4)
 	n->v4 = v4;
 	n->used_us = st->now_us;
 	list_init(&n->queue);
-	timer_init(&n->timer, neigh_timer);
+	timer_init(&st->wheel, &n->timer, neigh_timer);
 	list_add_tail(bucket_of(st, v4), &n->hash_node);
 	list_add_tail(&st->neigh.lru, &n->lru_node);
 	st->neigh.count++;

@@ -67,7 +67,7 @@ static const struct tcp_auth *auth_of(const struct sock_common *c)
 		return tcp_of(c)->auth;
 	if (c->kind == SOCK_KIND_REQUEST)
 		return request_of(c)->listener->auth;
-	return container_of(c, const struct timewait_sock, c)->auth;
+	return timewait_auth(container_of(c, const struct timewait_sock, c));
 }
 
 static int inherit(struct tcp_auth *auth, const struct tcp_auth *from, const struct ip_addr *peer,

@@ -18,7 +18,7 @@
 
 #include "stack/tcp/tcp_passive.h"
 
-#define TW_REUSE_AFTER_US 1000000ull
+#define TW_REUSE_AFTER_MS 1000u
 
 struct bind_bucket {
 	struct list node; /* of the layer's bhash[port] */
@@ -84,19 +84,16 @@ void bind_inherit(struct tcp_sock *child, const struct tcp_sock *listener)
 
 void bind_timewait(struct timewait_sock *tw, const struct tcp_sock *sk)
 {
-	tw->bucket = sk->bucket;
-	if (tw->bucket)
-		list_add_tail(&tw->bucket->timewaits, &tw->bind_node);
+	if (sk->bucket)
+		list_add_tail(&sk->bucket->timewaits, &tw->bind_node);
 }
 
-void bind_timewait_release(struct timewait_sock *tw)
+void bind_timewait_release(struct stack *st, struct timewait_sock *tw)
 {
-	struct bind_bucket *b = tw->bucket;
-	if (!b)
+	if (!list_linked(&tw->bind_node))
 		return;
 	list_del(&tw->bind_node);
-	tw->bucket = NULL;
-	bucket_put(b);
+	bucket_put(bucket_find(st, tw->c.lport));
 }
 
 /* --- conflicts ------------------------------------------------------------------------------- */
@@ -261,19 +258,18 @@ int tcp_bind(struct tcp_sock *sk, const struct sock_addr *local)
 /* --- connect() ------------------------------------------------------------------------------- */
 
 /* As Linux's tcp_twsk_unique(). `named`: the port was bound, there is no other to choose. */
-static bool timewait_gives_way(const struct timewait_sock *tw, bool named)
+static bool timewait_gives_way(const struct stack *st, const struct timewait_sock *tw, bool named)
 {
-	const struct stack *st = tw->stack;
 	uint32_t reuse = st->sysctl.tcp_tw_reuse;
 	if (!tw->c.tstamp_ok)
 		return false;
 	if (named)
 		return true;
-	if (reuse == 0 || tw->substate == TCP_FIN_WAIT2)
+	if (reuse == 0 || tw->c.state == TCP_FIN_WAIT2)
 		return false;
 	if (reuse == 2 && !ipv4_is_loopback(tw->c.raddr.v4))
 		return false;
-	return st->now_us - tw->ts_recent_us > TW_REUSE_AFTER_US;
+	return stack_now_ms(st) - tw->ts_recent_ms > TW_REUSE_AFTER_MS;
 }
 
 /* RFC 6191: beyond the old connection in sequence and in time. */
@@ -283,9 +279,9 @@ static void take_over(struct tcp_sock *sk, struct timewait_sock *tw)
 	if (sk->write_seq == 0) /* which means "to be chosen" */
 		sk->write_seq = 1;
 	sk->c.ts_recent = tw->c.ts_recent;
-	sk->ts_recent_us = tw->ts_recent_us;
+	sk->ts_recent_ms = tw->ts_recent_ms;
 	snmp_inc(sk->stack, TcpExtTWRecycled);
-	timewait_free(tw);
+	timewait_free(sk->stack, tw);
 }
 
 /* Is the four-tuple with this port free, or can it be had? */
@@ -298,7 +294,7 @@ static bool claim_tuple(struct tcp_sock *sk, uint16_t port, bool named)
 	if (c->kind != SOCK_KIND_TIMEWAIT)
 		return false;
 	struct timewait_sock *tw = container_of(c, struct timewait_sock, c);
-	if (!timewait_gives_way(tw, named))
+	if (!timewait_gives_way(sk->stack, tw, named))
 		return false;
 	take_over(sk, tw);
 	return true;
@@ -318,7 +314,7 @@ int bind_connect(struct tcp_sock *sk)
 	uint32_t offset = destination_hash(sk);
 	sk->write_seq = 0;
 	sk->c.ts_recent = 0;
-	sk->ts_recent_us = 0;
+	sk->ts_recent_ms = 0;
 	if (sk->bucket)
 		return claim_tuple(sk, sk->c.lport, true) ? 0 : -EADDRNOTAVAIL;
 	for (uint32_t i = 0; i < r.count; i++) {

@@ -115,7 +115,7 @@ static void take_syn_options(struct tcp_sock *sk, const struct tcp_segment *seg)
 		sk->c.rcv_wscale = 0;
 	if (sk->c.tstamp_ok) {
 		sk->c.ts_recent = o->tsval;
-		sk->ts_recent_us = sk->stack->now_us;
+		sk->ts_recent_ms = stack_now_ms(sk->stack);
 	}
 	ecn_rcv_syn(sk, seg);
 	sk->irs = seg->seq;
@@ -192,8 +192,8 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg)
 		stack_count_drop(sk->stack, NULL, DROP_TCP_FLAGS);
 		return;
 	}
-	if (seg->opt.has_ts && sk->ts_recent_us &&
-	    !tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_us, seg->opt.tsval)) {
+	if (seg->opt.has_ts && sk->ts_recent_ms &&
+	    !tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_ms, seg->opt.tsval)) {
 		stack_count_drop(sk->stack, NULL, DROP_TCP_RFC7323_PAWS);
 		return;
 	}

@@ -223,7 +223,7 @@ bool fastopen_rcv_child(struct tcp_sock *child, const struct tcp_segment *seg)
 	if (kind != TCP_SYN || seg->seq != child->irs)
 		return false;
 	/* The SYN again: so is its answer. */
-	if (!tcp_oow_rate_limited(st, &child->last_oow_ack_us, TcpExtTCPACKSkippedSynRecv))
+	if (!tcp_oow_rate_limited(st, &child->last_oow_ack_ms, TcpExtTCPACKSkippedSynRecv))
 		(void)tcp_retransmit_syn(child);
 	return true;
 }

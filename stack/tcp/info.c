@@ -221,13 +221,13 @@ static struct tcp_diag diag_common(const struct sock_common *c)
 			     .remote = {.addr = addr4_tagged(c->raddr), .port = c->rport}};
 	if (c->kind == SOCK_KIND_REQUEST) {
 		const struct request_sock *req = container_of(c, struct request_sock, c);
-		diag_timer(&d, "on", &req->timer);
+		d.timer = "on";
+		d.timer_expires_us = request_expires_us(req);
 		d.retransmits = req->num_retrans;
 		d.uid = req->listener->owner->uid;
 	} else {
 		const struct timewait_sock *tw = container_of(c, struct timewait_sock, c);
 		diag_timer(&d, "timewait", &tw->timer);
-		d.state = tw->substate;
 	}
 	return d;
 }

@@ -31,11 +31,11 @@ static bool has_payload(const struct tcp_segment *seg)
 /* --- timestamps ------------------------------------------------------------------------------ */
 
 /* RFC 7323 5.3 R1; 5.5: a connection idle for 24 days has no recent timestamp. */
-bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_us, uint32_t tsval)
+bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint32_t ts_recent_ms, uint32_t tsval)
 {
 	if (!seq_lt(tsval, ts_recent) || ts_recent == 0)
 		return true;
-	return st->now_us - ts_recent_us >= TCP_PAWS_24_DAYS_US;
+	return stack_now_ms(st) - ts_recent_ms >= TCP_PAWS_24_DAYS_MS;
 }
 
 /* A pure ACK overtaken by newer ones is old, not wrong (Linux's tcp_disordered_ack()). */
@@ -52,7 +52,7 @@ static bool paws_rejects(const struct tcp_sock *sk, const struct tcp_segment *se
 {
 	if (!sk->c.tstamp_ok || !seg->opt.has_ts)
 		return false;
-	return !tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_us, seg->opt.tsval) &&
+	return !tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_ms, seg->opt.tsval) &&
 	       !is_disordered_ack(sk, seg);
 }
 
@@ -61,10 +61,10 @@ static void replace_ts_recent(struct tcp_sock *sk, const struct tcp_segment *seg
 {
 	if (!sk->c.tstamp_ok || !seg->opt.has_ts || seq_gt(seg->seq, sk->last_ack_sent))
 		return;
-	if (!tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_us, seg->opt.tsval))
+	if (!tcp_paws_ok(sk->stack, sk->c.ts_recent, sk->ts_recent_ms, seg->opt.tsval))
 		return;
 	sk->c.ts_recent = seg->opt.tsval;
-	sk->ts_recent_us = sk->stack->now_us;
+	sk->ts_recent_ms = stack_now_ms(sk->stack);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -72,7 +72,7 @@ static void replace_ts_recent(struct tcp_sock *sk, const struct tcp_segment *seg
 static void duplicate_ack(struct tcp_sock *sk, const struct tcp_segment *seg, enum snmp skipped)
 {
 	/* Data is answered always: only answers to bare segments can make two hosts echo. */
-	if (!has_payload(seg) && tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, skipped))
+	if (!has_payload(seg) && tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_ms, skipped))
 		return;
 	if (seg->end_seq != seg->seq && seq_lt(seg->seq, sk->rcv_nxt))
 		tcp_dsack_old(sk, seg->seq,

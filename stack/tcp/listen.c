@@ -239,7 +239,7 @@ int listen_start(struct tcp_sock *sk, int backlog)
 	}
 	lq->listener = sk;
 	list_init(&lq->hash_node);
-	list_init(&lq->syn_queue);
+	syn_queue_init(lq);
 	list_init(&lq->accept_queue);
 	lq->max_ack_backlog = cap_backlog(sk->stack, backlog);
 	sk->lq = lq;
@@ -275,8 +275,7 @@ void listen_stop(struct tcp_sock *sk)
 	if (!lq)
 		return;
 	listener_unhash(sk);
-	while (!list_empty(&lq->syn_queue))
-		request_free(container_of(lq->syn_queue.next, struct request_sock, node));
+	syn_queue_drop(lq);
 	reset_unaccepted(lq);
 	fastopen_listen_stop(lq);
 	sk->lq = NULL;

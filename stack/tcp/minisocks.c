@@ -28,7 +28,7 @@ static void init_receive_side(struct tcp_sock *sk, const struct request_sock *re
 	sk->rcv_wnd = sk->rcv_ssthresh = req->rcv_wnd;
 	sk->c.rcv_wscale = req->c.rcv_wscale;
 	sk->c.ts_recent = req->c.ts_recent;
-	sk->ts_recent_us = sk->stack->now_us;
+	sk->ts_recent_ms = stack_now_ms(sk->stack);
 	sk->ts_off = req->ts_off;
 }
 

@@ -17,8 +17,7 @@ static void find(struct stack *st, const struct sock_addr *local, const struct s
 	*tw = NULL;
 	if (c && c->kind == SOCK_KIND_TCP && container_of(c, struct tcp_sock, c)->orphan)
 		*sk = container_of(c, struct tcp_sock, c);
-	else if (c && c->kind == SOCK_KIND_TIMEWAIT &&
-		 container_of(c, struct timewait_sock, c)->substate == TCP_FIN_WAIT2)
+	else if (c && c->kind == SOCK_KIND_TIMEWAIT && c->state == TCP_FIN_WAIT2)
 		*tw = container_of(c, struct timewait_sock, c);
 }
 
@@ -45,7 +44,7 @@ bool tcp_orphan_reset(struct stack *st, const struct sock_addr *local,
 		struct tcp_options none = {0};
 		tcp_send_bare(st, &tw->c, tw->snd_nxt, tw->rcv_nxt, TCP_RST | TCP_ACK, 0, &none,
 			      tw->c.tos, 0);
-		timewait_free(tw);
+		timewait_free(st, tw);
 	}
 	return sk || tw;
 }

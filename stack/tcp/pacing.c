@@ -169,7 +169,7 @@ int pacing_start(struct tcp_sock *sk)
 		return -ENOMEM;
 	if (sk->pace)
 		return 0;
-	timer_init(&p->timer, pacing_timer_fired);
+	timer_init(&sk->stack->wheel, &p->timer, pacing_timer_fired);
 	p->sk = sk;
 	p->max_bytes_per_s = PACING_UNLIMITED;
 	sk->pace = p;

@@ -12,6 +12,9 @@
  *     else is reset; what lies outside the window is answered by an ACK, at a limited rate.
  *   - With TCP_DEFER_ACCEPT a bare ACK is only noted: the child is made when data comes, or when
  * the SYN-ACK sent once more at the end of that time is acknowledged.
+ *   - That timer is the listener's, for all of its request_socks: the SYN queue is one list for each
+ *     number of timeouts, so that each list is in the order of expiry by itself, and the timer is for
+ *     the earliest of their heads.
  */
 #include <errno.h>
 
@@ -67,10 +70,40 @@ static uint64_t timeout_us(const struct request_sock *req)
 	return (s < TCP_REQUEST_RTO_MAX_S ? s : TCP_REQUEST_RTO_MAX_S) * SEC_US;
 }
 
+uint64_t request_expires_us(const struct request_sock *req)
+{
+	uint64_t now_ms = req->listener->stack->now_us / 1000;
+	return (now_ms + (uint64_t)(int32_t)(req->expires_ms - (uint32_t)now_ms)) * 1000;
+}
+
+static struct request_sock *first_of(const struct list *queue)
+{
+	return list_empty(queue) ? NULL : container_of(queue->next, struct request_sock, node);
+}
+
+static void expire_by(struct listen_queue *lq, uint64_t expires_us)
+{
+	if (!timer_armed(&lq->synack_timer) || expires_us < lq->synack_timer.expires_us)
+		timer_set(&lq->listener->stack->wheel, &lq->synack_timer, expires_us);
+}
+
+/* Behind those that are due before it: at the end of its queue, unless what they have been given was
+ * more then. */
 static void rearm(struct request_sock *req)
 {
-	struct stack *st = req->listener->stack;
-	timer_set(&st->wheel, &req->timer, st->now_us + timeout_us(req));
+	struct listen_queue *lq = req->listener->lq;
+	unsigned last = SYN_QUEUE_LEVELS - 1;
+	struct list *queue = &lq->syn_queue[req->num_timeout < last ? req->num_timeout : last];
+	struct list *next = queue;
+	uint64_t at_us = req->listener->stack->now_us + timeout_us(req);
+	req->expires_ms = (uint32_t)((at_us + 999) / 1000);
+	list_del(&req->node);
+	while (next->prev != queue &&
+	       seq_gt(container_of(next->prev, struct request_sock, node)->expires_ms,
+		      req->expires_ms))
+		next = next->prev;
+	list_insert_before(next, &req->node);
+	expire_by(lq, request_expires_us(req));
 }
 
 static bool path_back(const struct request_sock *req, struct ip_path *path)
@@ -120,8 +153,6 @@ bool request_init(struct request_sock *req, struct tcp_sock *listener,
 	return true;
 }
 
-static void synack_timeout(struct timer *t, void *ctx);
-
 struct request_sock *request_add(const struct request_sock *init)
 {
 	struct listen_queue *lq = init->listener->lq;
@@ -131,9 +162,7 @@ struct request_sock *request_add(const struct request_sock *init)
 		return NULL;
 	*req = *init;
 	list_init(&req->node);
-	timer_init(&req->timer, synack_timeout);
 	ehash_insert(st, &req->c);
-	list_add_tail(&lq->syn_queue, &req->node);
 	lq->qlen++;
 	lq->young++;
 	st->tcp.request_socks++;
@@ -146,10 +175,10 @@ void request_free(struct request_sock *req)
 {
 	struct listen_queue *lq = req->listener->lq;
 	struct stack *st = req->listener->stack;
-	timer_cancel(&st->wheel, &req->timer);
 	ehash_remove(st, &req->c);
 	list_del(&req->node);
-	lq->qlen--;
+	if (--lq->qlen == 0)
+		timer_cancel(&st->wheel, &lq->synack_timer);
 	if (req->num_timeout == 0)
 		lq->young--;
 	st->tcp.request_socks--;
@@ -212,12 +241,10 @@ static unsigned max_retries(const struct tcp_sock *listener)
 	return retries;
 }
 
-static void synack_timeout(struct timer *t, void *ctx)
+static void synack_timeout(struct request_sock *req)
 {
-	struct request_sock *req = container_of(t, struct request_sock, timer);
 	struct tcp_sock *listener = req->listener;
 	unsigned retries = max_retries(listener), defer = defer_accept_retrans(listener);
-	(void)ctx;
 	bool waits_for_data = req->acked && defer > 0;
 	snmp_inc(listener->stack, TcpExtTCPTimeouts);
 	if (req->num_timeout >= retries && (!waits_for_data || req->num_timeout >= defer)) {
@@ -233,6 +260,34 @@ static void synack_timeout(struct timer *t, void *ctx)
 	rearm(req);
 }
 
+static void synack_timer_fired(struct timer *t, void *ctx)
+{
+	struct listen_queue *lq = container_of(t, struct listen_queue, synack_timer);
+	const struct stack *st = ctx;
+	for (unsigned level = 0; level < SYN_QUEUE_LEVELS; level++) {
+		struct list *queue = &lq->syn_queue[level];
+		struct request_sock *req;
+		while ((req = first_of(queue)) && request_expires_us(req) <= st->now_us)
+			synack_timeout(req);
+		if (req)
+			expire_by(lq, request_expires_us(req));
+	}
+}
+
+void syn_queue_init(struct listen_queue *lq)
+{
+	for (unsigned level = 0; level < SYN_QUEUE_LEVELS; level++)
+		list_init(&lq->syn_queue[level]);
+	timer_init(&lq->listener->stack->wheel, &lq->synack_timer, synack_timer_fired);
+}
+
+void syn_queue_drop(struct listen_queue *lq)
+{
+	for (unsigned level = 0; level < SYN_QUEUE_LEVELS; level++)
+		while (!list_empty(&lq->syn_queue[level]))
+			request_free(first_of(&lq->syn_queue[level]));
+}
+
 /* --- a segment arrives ----------------------------------------------------------------------- */
 
 bool tcp_in_window(uint32_t seq, uint32_t end_seq, uint32_t from, uint32_t to)
@@ -242,12 +297,12 @@ bool tcp_in_window(uint32_t seq, uint32_t end_seq, uint32_t from, uint32_t to)
 	return seq == to && seq == end_seq;
 }
 
-bool tcp_oow_segment_limited(struct stack *st, const struct tcp_segment *seg, uint64_t *last_us,
+bool tcp_oow_segment_limited(struct stack *st, const struct tcp_segment *seg, uint32_t *last_ms,
 			     enum snmp counter)
 {
 	if (seg->seq != seg->end_seq && !(seg->flags & TCP_SYN))
 		return false;
-	return tcp_oow_rate_limited(st, last_us, counter);
+	return tcp_oow_rate_limited(st, last_ms, counter);
 }
 
 static void drop(struct request_sock *req, enum drop_reason why)
@@ -268,7 +323,7 @@ static bool paws_rejects(const struct request_sock *req, const struct tcp_segmen
 
 static bool is_limited(struct request_sock *req, const struct tcp_segment *seg)
 {
-	return tcp_oow_segment_limited(req->listener->stack, seg, &req->challenge_us,
+	return tcp_oow_segment_limited(req->listener->stack, seg, &req->challenge_ms,
 				       TcpExtTCPACKSkippedSynRecv);
 }
 

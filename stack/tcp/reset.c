@@ -89,20 +89,20 @@ static bool challenge_allowed(struct stack *st)
 	return true;
 }
 
-bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter)
+bool tcp_oow_rate_limited(struct stack *st, uint32_t *last_ms, enum snmp counter)
 {
-	uint64_t gap_us = st->sysctl.tcp_invalid_ratelimit_ms * 1000ull;
-	if (*last_us && st->now_us - *last_us < gap_us) {
+	uint32_t now_ms = stack_now_ms(st);
+	if (*last_ms && now_ms - *last_ms < st->sysctl.tcp_invalid_ratelimit_ms) {
 		snmp_inc(st, counter);
 		return true;
 	}
-	*last_us = st->now_us;
+	*last_ms = now_ms;
 	return false;
 }
 
 void tcp_challenge_ack(struct tcp_sock *sk)
 {
-	if (tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_us, TcpExtTCPACKSkippedChallenge) ||
+	if (tcp_oow_rate_limited(sk->stack, &sk->last_oow_ack_ms, TcpExtTCPACKSkippedChallenge) ||
 	    !challenge_allowed(sk->stack))
 		return;
 	snmp_inc(sk->stack, TcpExtTCPChallengeACK);

@@ -20,7 +20,7 @@
 
 #define SEC_US 1000000ull
 
-_Static_assert(sizeof(struct tcp_sock) <= 1040, "each idle connection has one");
+_Static_assert(sizeof(struct tcp_sock) <= 1008, "each idle connection has one");
 
 /* --- allocation ------------------------------------------------------------------------------- */
 

@@ -57,8 +57,9 @@ int tcp_layer_init(struct stack *st)
 }
 
 /* Silently: unaccepted children go first, so that their listeners have nobody to reset. */
-static void free_sockets(struct tcp_layer *tcp)
+static void free_sockets(struct stack *st)
 {
+	struct tcp_layer *tcp = &st->tcp;
 	list_for_each_safe (child, &tcp->all) {
 		struct tcp_sock *sk = container_of(child, struct tcp_sock, all_node);
 		if (tcp_parent(sk))
@@ -73,7 +74,7 @@ static void free_sockets(struct tcp_layer *tcp)
 		tcp_sock_free(container_of(tcp->all.next, struct tcp_sock, all_node));
 	for (uint32_t i = 0; i < tcp->ehash_size; i++)
 		while (tcp->ehash[i])
-			timewait_free((struct timewait_sock *)tcp->ehash[i]);
+			timewait_free(st, (struct timewait_sock *)tcp->ehash[i]);
 }
 
 void tcp_layer_trim(struct stack *st)
@@ -88,7 +89,7 @@ void tcp_layer_destroy(struct stack *st)
 {
 	struct tcp_layer *tcp = &st->tcp;
 	if (tcp->ehash)
-		free_sockets(tcp);
+		free_sockets(st);
 	tcp_layer_trim(st);
 	fastopen_layer_destroy(st);
 	digest_free(tcp->digest);

@@ -102,13 +102,13 @@ struct request_sock {
 	struct sock_common c; /* state TCP_NEW_SYN_RECV */
 	struct list node;     /* listener's syn_queue */
 	struct tcp_sock *listener;
-	struct timer timer; /* SYN-ACK retransmission */
-	uint32_t irs, iss;  /* peer's and our initial sequence numbers */
-	uint32_t ts_off;
-	uint32_t rcv_wnd;      /* bytes offered in the SYN-ACK */
 	uint64_t synack_us;    /* when the first SYN-ACK left: the child's first RTT sample */
-	uint64_t challenge_us; /* last out-of-window answer: rate limit */
-	uint16_t mss;	       /* the peer's, clamped */
+	uint32_t expires_ms;   /* its SYN-ACK: modulo 2^32, as all that is in ms */
+	uint32_t challenge_ms; /* last out-of-window answer: rate limit */
+	uint32_t irs, iss;     /* peer's and our initial sequence numbers */
+	uint32_t ts_off;
+	uint32_t rcv_wnd; /* bytes offered in the SYN-ACK */
+	uint16_t mss;	  /* the peer's, clamped */
 	uint8_t snd_wscale;
 	uint8_t num_retrans, num_timeout;
 	uint8_t ao_keyid, ao_rnext; /* what our segments are to say, as the SYN asked for */
@@ -116,26 +116,34 @@ struct request_sock {
 	bool fastopen_cookie : 1; /* goes with the first SYN-ACK */
 	bool fastopen_exp : 1;	  /* in the experimental option, as it was asked for */
 };
+_Static_assert(sizeof(struct request_sock) == 96, "a SYN flood makes many of them");
 
-/* TIME_WAIT, and nothing more than it needs. FIN_WAIT_2 orphans live here too (substate). */
+/* TIME_WAIT, and nothing more than it needs. FIN_WAIT_2 orphans live here too. */
 struct timewait_sock {
-	struct sock_common c; /* state TCP_TIME_WAIT; substate tells FIN_WAIT_2 */
-	struct stack *stack;
+	struct sock_common c; /* state TCP_TIME_WAIT or TCP_FIN_WAIT2 */
 	struct timer timer;
-	struct bind_bucket *bucket;
-	struct list bind_node;
+	struct list bind_node; /* of its port's bucket */
 	uint32_t rcv_nxt, snd_nxt, rcv_wnd;
 	uint32_t ts_off;
-	uint64_t ts_recent_us, last_oow_ack_us;
-	uint8_t substate;
-	struct tcp_auth *auth; /* what signs the answers, or NULL */
+	uint32_t ts_recent_ms, last_oow_ack_ms;
 };
+_Static_assert(sizeof(struct timewait_sock) == 96, "a busy server leaves many of them");
+
+/* One whose answers are signed (c.keyed). */
+struct timewait_keyed {
+	struct timewait_sock tw;
+	struct tcp_auth *auth;
+};
+
+#define SYN_QUEUE_LEVELS 8 /* 1, 2, 4 .. 64 s, and 120 s from there on */
 
 /* A listener's queues; only listeners have one. */
 struct listen_queue {
 	struct tcp_sock *listener;
-	struct list hash_node;		/* tcp_layer.lhash */
-	struct list syn_queue;		/* request_sock.node */
+	struct list hash_node; /* tcp_layer.lhash */
+	/* request_sock.node, by how often the SYN-ACK has timed out: each in the order of expiry */
+	struct list syn_queue[SYN_QUEUE_LEVELS];
+	struct timer synack_timer;	/* the first of all of them */
 	struct list accept_queue;	/* tcp_child.accept_node: established, in order */
 	uint32_t qlen;			/* request_socks */
 	uint32_t young;			/* of these, whose SYN-ACK has not timed out yet */
@@ -324,7 +332,7 @@ int bind_connect(struct tcp_sock *sk);
 void bind_release(struct tcp_sock *sk);
 void bind_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
 void bind_timewait(struct timewait_sock *tw, const struct tcp_sock *sk);
-void bind_timewait_release(struct timewait_sock *tw);
+void bind_timewait_release(struct stack *st, struct timewait_sock *tw);
 
 /* isn.c: RFC 6528 and RFC 7323 5.4 */
 uint32_t tcp_isn(struct stack *st, const struct sock_common *c);
@@ -341,6 +349,9 @@ void listen_rcv(struct tcp_sock *listener,
 		struct tcp_segment *seg); /* a segment to the listener itself */
 void request_rcv(struct request_sock *req, struct tcp_segment *seg);
 void request_free(struct request_sock *req);
+uint64_t request_expires_us(const struct request_sock *req); /* when the SYN-ACK times out */
+void syn_queue_init(struct listen_queue *lq);
+void syn_queue_drop(struct listen_queue *lq);
 bool accept_queue_full(struct tcp_sock *listener);
 void accept_queue_add(struct tcp_sock *listener, struct tcp_sock *child);
 void tcp_child_settled(struct tcp_sock *sk); /* frees sk->child once nothing of it holds */
@@ -351,8 +362,14 @@ void request_icmp_error(struct request_sock *req, uint32_t seq, uint8_t type, ui
 void timewait_enter(struct tcp_sock *sk, enum tcp_state substate, uint64_t timeout_us);
 /* True: a new SYN may replace it (RFC 6191, RFC 1122 4.2.2.13); *isn_base as the new ISN's floor.
  */
-bool timewait_rcv(struct timewait_sock *tw, struct tcp_segment *seg, uint32_t *isn_base);
-void timewait_free(struct timewait_sock *tw);
+bool timewait_rcv(struct stack *st, struct timewait_sock *tw, struct tcp_segment *seg,
+		  uint32_t *isn_base);
+void timewait_free(struct stack *st, struct timewait_sock *tw);
+/* What signs its answers, or NULL. */
+static inline struct tcp_auth *timewait_auth(const struct timewait_sock *tw)
+{
+	return tw->c.keyed ? container_of(tw, const struct timewait_keyed, tw)->auth : NULL;
+}
 
 /* reset.c: answers outside any connection */
 /* RFC 9293 3.10.7.1; c is whom it was for (it knows the keys), NULL nobody */
@@ -362,7 +379,7 @@ void tcp_send_bare(struct stack *st, const struct sock_common *c, uint32_t seq, 
 		   uint8_t flags, uint16_t wnd, struct tcp_options *opt, uint8_t tos, uint8_t ttl);
 /* RFC 5961 7: an ACK, unless the per-second or the per-socket limit says no. */
 void tcp_challenge_ack(struct tcp_sock *sk);
-bool tcp_oow_rate_limited(struct stack *st, uint64_t *last_us, enum snmp counter);
+bool tcp_oow_rate_limited(struct stack *st, uint32_t *last_ms, enum snmp counter);
 
 /* ------------------------------------------------------------------ the connection */
 
@@ -432,7 +449,7 @@ void tcp_rcv_syn_sent(struct tcp_sock *sk, struct tcp_segment *seg);
 
 /* input.c: RFC 9293 3.10.7.4; seg->pkt is taken or left for the caller to free */
 void tcp_rcv(struct tcp_sock *sk, struct tcp_segment *seg);
-bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint64_t ts_recent_us, uint32_t tsval);
+bool tcp_paws_ok(const struct stack *st, uint32_t ts_recent, uint32_t ts_recent_ms, uint32_t tsval);
 void tcp_sock_icmp_error(struct tcp_sock *sk, uint32_t seq, uint8_t type, uint8_t code,
 			 uint32_t mtu);
 

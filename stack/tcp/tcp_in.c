@@ -31,18 +31,18 @@ static void to_timewait(struct stack *st, struct timewait_sock *tw, struct tcp_s
 	uint32_t isn;
 	/* A new connection's SYN may be under a new key: the listener's. */
 	bool syn = (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-	if (tw->auth && !syn && !tcp_auth_check(st, &tw->c, tw->auth, seg))
+	if (tw->c.keyed && !syn && !tcp_auth_check(st, &tw->c, timewait_auth(tw), seg))
 		return;
-	if (!timewait_rcv(tw, seg, &isn))
+	if (!timewait_rcv(st, tw, seg, &isn))
 		return;
 	struct tcp_sock *listener = listener_lookup(st, seg);
 	if (!listener) {
-		timewait_send_ack(tw);
+		timewait_send_ack(st, tw);
 		return;
 	}
 	if (!tcp_auth_check(st, &listener->c, listener->auth, seg))
 		return;
-	timewait_free(tw);
+	timewait_free(st, tw);
 	listen_rcv_reopen(listener, seg, isn);
 }
 

@@ -22,7 +22,7 @@ uint32_t retrans_to_secs(uint8_t retrans);
 bool tcp_in_window(uint32_t seq, uint32_t end_seq, uint32_t from, uint32_t to);
 /* Says whether an answer to seg, outside the window, must be withheld. Data is always answered:
  * only answers to bare segments can make two hosts answer each other for ever. */
-bool tcp_oow_segment_limited(struct stack *st, const struct tcp_segment *seg, uint64_t *last_us,
+bool tcp_oow_segment_limited(struct stack *st, const struct tcp_segment *seg, uint32_t *last_ms,
 			     enum snmp counter);
 
 /* listen.c */
@@ -47,6 +47,6 @@ void cookie_send_synack(struct request_sock *req);
 bool cookie_rcv(struct tcp_sock *listener, struct tcp_segment *seg);
 
 /* timewait.c */
-void timewait_send_ack(struct timewait_sock *tw);
+void timewait_send_ack(struct stack *st, const struct timewait_sock *tw);
 
 #endif

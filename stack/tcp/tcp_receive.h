@@ -8,7 +8,7 @@
 #include "stack/stack_impl.h"
 
 #define TCP_QUICK_ACKS_MAX 16
-#define TCP_PAWS_24_DAYS_US (24ull * 86400 * 1000000)
+#define TCP_PAWS_24_DAYS_MS (24u * 86400 * 1000)
 
 static inline struct pkt *pkt_of(struct list *node)
 {

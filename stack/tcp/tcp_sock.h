@@ -36,6 +36,7 @@ struct sock_common {
 	uint8_t kind : 2;      /* enum sock_kind */
 	bool hashed : 1, tstamp_ok : 1;
 	bool reuseaddr : 1, reuseport : 1; /* not of a request_sock */
+	bool keyed : 1;			   /* a timewait_sock: it is a timewait_keyed */
 	uint8_t state;			   /* enum tcp_state */
 	uint8_t tos, rcv_wscale;
 };
@@ -196,8 +197,7 @@ struct tcp_sock {
 	uint64_t confirmed_us; /* when the neighbour was last told of our progress */
 
 	/* --- timestamps (RFC 7323) */
-	uint64_t ts_recent_us;
-	uint32_t ts_off, last_ack_sent; /* Last.ACK.sent */
+	uint32_t ts_recent_ms, ts_off, last_ack_sent; /* Last.ACK.sent */
 
 	/* --- RTT and RTO (RFC 6298) */
 	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us; /* srtt_us 0: none yet */
@@ -240,7 +240,7 @@ struct tcp_sock {
 	uint64_t last_snd_us, cwnd_stamp_us;
 
 	/* --- rate limits and totals */
-	uint64_t last_oow_ack_us;
+	uint32_t last_oow_ack_ms;
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
 	uint16_t total_rto, total_rto_recoveries; /* timeouts, and runs of them */

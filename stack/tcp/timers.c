@@ -467,9 +467,10 @@ static void keepalive_timer_fired(struct timer *t, void *ctx)
 
 void tcp_timers_init(struct tcp_sock *sk)
 {
-	timer_init(&sk->rtx_timer, rtx_timer_fired);
-	timer_init(&sk->delack_timer, delack_timer_fired);
-	timer_init(&sk->keepalive_timer, keepalive_timer_fired);
+	struct timer_wheel *w = &sk->stack->wheel;
+	timer_init(w, &sk->rtx_timer, rtx_timer_fired);
+	timer_init(w, &sk->delack_timer, delack_timer_fired);
+	timer_init(w, &sk->keepalive_timer, keepalive_timer_fired);
 	pacing_renew(sk);
 	sk->rtx_timer_kind = RTX_TIMER_NONE;
 	sk->rto_us = TCP_RTO_INITIAL_US;

@@ -131,7 +131,7 @@ int main(void)
 	static struct bench b;
 	self_begin(&b.self);
 	for (unsigned i = 0; i < HOT; i++)
-		timer_init(&b.timer[i], timer_ignored);
+		timer_init(&b.self.st->wheel, &b.timer[i], timer_ignored);
 	for (unsigned c = 0; c < COUNTS; c++) {
 		establish(&b, counts[c]);
 		for (unsigned f = 0; f < FIGURES; f++)

@@ -44,9 +44,9 @@ struct daemon *bench_new(void)
 	d->socket_gid = getgid();
 	strcpy(d->link.name, "xtcp0");
 	list_init(&d->sockets.work);
-	impairment_init(d);
 	capture_init(d);
 	ck_assert_int_eq(loop_init(&d->loop), 0);
+	impairment_init(d);
 	return d;
 }
 

@@ -42,9 +42,9 @@ void program_setup(void)
 	snprintf(d.config.path, sizeof(d.config.path), "%s/x.sock", dir);
 	d.identity.uid = getuid();
 	d.socket_gid = getgid();
-	impairment_init(&d);
 	capture_init(&d);
 	ck_assert_int_eq(loop_init(&d.loop), 0);
+	impairment_init(&d);
 	ck_assert_int_eq(sockets_init(&d), 0);
 	ck_assert_int_eq(tombstones_init(&d.tombstones, 64), 0);
 	ck_assert_int_eq(tombstones_init(&d.ghosts, 64), 0);

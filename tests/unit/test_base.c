@@ -252,7 +252,7 @@ START_TEST(timer_fires_never_early_and_within_a_tick)
 			struct timer_wheel w;
 			struct probe p = {.wheel = &w};
 			timer_wheel_init(&w, start);
-			timer_init(&p.timer, probe_fired);
+			timer_init(&w, &p.timer, probe_fired);
 			timer_set(&w, &p.timer, start + delays[i]);
 			wheel_step_to(&w, start + delays[i] + 2 * TIMER_TICK_US);
 			ck_assert_uint_eq(p.fired, 1);
@@ -275,7 +275,7 @@ START_TEST(timer_many_in_order_whatever_the_step)
 	random_seed(&r, seed);
 	timer_wheel_init(&w, now);
 	for (int i = 0; i < COUNT; i++) {
-		timer_init(&p[i].timer, probe_fired);
+		timer_init(&w, &p[i].timer, probe_fired);
 		timer_set(&w, &p[i].timer, now + random_below(&r, 1u << random_below(&r, 31)));
 	}
 	ck_assert_uint_eq(w.armed_count, COUNT);
@@ -307,8 +307,8 @@ START_TEST(timer_callback_may_rearm_and_cancel)
 	struct timer_wheel w;
 	struct probe a = {.wheel = &w, .again_us = 10000}, b = {.wheel = &w};
 	timer_wheel_init(&w, 0);
-	timer_init(&a.timer, probe_fired);
-	timer_init(&b.timer, probe_fired);
+	timer_init(&w, &a.timer, probe_fired);
+	timer_init(&w, &b.timer, probe_fired);
 	a.cancels = &b;
 	timer_set(&w, &a.timer, 5000);
 	timer_set(&w, &b.timer, 5000); /* the same slot, and behind it */
@@ -327,7 +327,7 @@ START_TEST(timer_moves_both_ways)
 	struct timer_wheel w;
 	struct probe p = {.wheel = &w};
 	timer_wheel_init(&w, 0);
-	timer_init(&p.timer, probe_fired);
+	timer_init(&w, &p.timer, probe_fired);
 	timer_set(&w, &p.timer, 100000000);
 	timer_set(&w, &p.timer, 20000);
 	ck_assert_uint_eq(timer_next_us(&w), 20000);

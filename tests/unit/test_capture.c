@@ -305,9 +305,9 @@ static void setup(void)
 	ck_assert_ptr_nonnull(d);
 	link_takes = true;
 	d->link = (struct link){.ops = &link_ops, .source.fd = -1, .name = "xtcp0"};
-	impairment_init(d);
 	capture_init(d);
 	ck_assert_int_eq(loop_init(&d->loop), 0);
+	impairment_init(d);
 	d->stack = stack_create(&config, &ops, d, d->loop.now_us);
 	ck_assert_ptr_nonnull(d->stack);
 	ck_assert_int_eq(stack_addr_add(d->stack, HOST_V4, 24), 0);

@@ -300,9 +300,9 @@ static void setup(void)
 	d = calloc(1, sizeof(*d));
 	ck_assert_ptr_nonnull(d);
 	d->link.source.fd = -1;
-	impairment_init(d);
 	capture_init(d);
 	ck_assert_int_eq(loop_init(&d->loop), 0);
+	impairment_init(d);
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	d->link = (struct link){.ops = &tap_ops, .source.fd = pair[0]};

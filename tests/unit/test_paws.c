@@ -44,7 +44,7 @@ END_TEST
 START_TEST(after_24_days_any_timestamp_is_new)
 {
 	wire_in(w, ". 1:101(100) ack 1 win 500 <ts 500000000 0>");
-	w->sk->ts_recent_us -= 25ull * 86400 * SEC;
+	w->sk->ts_recent_ms -= 25u * 86400 * 1000;
 	wire_in(w, ". 101:201(100) ack 1 win 500 <ts 7 0>");
 	ck_assert_uint_eq(wire_unread(w), 200);
 	ck_assert_uint_eq(w->sk->c.ts_recent, 7);

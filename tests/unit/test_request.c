@@ -153,6 +153,40 @@ START_TEST(a_repeated_syn_is_answered_again)
 }
 END_TEST
 
+static void synack_between(uint16_t peer_port, uint64_t from_ms, uint64_t to_ms)
+{
+	wire_use(w, WIRE_PORT, peer_port);
+	wire_out_between(w, from_ms, to_ms, "S. 0:0(0) ack 1 <mss 1460,sackOK,wscale 7>");
+}
+
+/* One that came first may be due last, and one that goes leaves the others their time. */
+START_TEST(each_syn_ack_is_sent_again_at_its_own_time)
+{
+	wire_listen(w, 5);
+	half_open(4000);
+	wire_ms(w, 200);
+	half_open(4001);
+	wire_ms(w, 400);
+	half_open(4002);
+	wire_use(w, WIRE_PORT, 4000);
+	wire_in(w, "S 0:0(0) win 65535 <" SYN_OPTIONS ">");
+	wire_out(w, "S. 0:0(0) ack 1");
+	synack_between(4001, 600, 601); /* at 1200 */
+	wire_use(w, WIRE_PORT, 4002);
+	wire_in(w, ". 1:1(0) ack 1 win 512"); /* was due at 1600 */
+	synack_between(4000, 399, 400);
+	synack_between(4001, 1598, 1600); /* at 3200, 4000 at 3600 */
+	synack_between(4000, 399, 400);
+	wire_use(w, WIRE_PORT, 4000);
+	wire_in(w, "R 1:1(0) win 0");
+	synack_between(4001, 3598, 3601); /* at 7200 */
+	wire_in(w, "R 1:1(0) win 0");
+	wire_ms(w, 100000);
+	wire_out_none(w);
+	ck_assert_uint_eq(qlen(), 0);
+}
+END_TEST
+
 START_TEST(repeated_syns_are_answered_at_a_limited_rate)
 {
 	wire_listen(w, 5);
@@ -346,6 +380,7 @@ Suite *request_suite(void)
 	    an_old_timestamp_does_not_complete_the_handshake, a_segment_without_ack_is_dropped,
 	    icmp_unreachable_ends_the_request_it_quotes, a_neighbour_that_fails_ends_its_requests,
 	    a_gateway_that_fails_ends_connects_that_go_by_it,
-	    without_cookies_a_full_syn_queue_drops, without_cookies_the_last_quarter_is_kept_back);
+	    without_cookies_a_full_syn_queue_drops, without_cookies_the_last_quarter_is_kept_back,
+	    each_syn_ack_is_sent_again_at_its_own_time);
 	return s;
 }
