@@ -35,6 +35,12 @@ static inline uint32_t stack_now_ms(const struct stack *st)
 	return (uint32_t)(st->now_us / 1000);
 }
 
+/* How long ago that was; less than a millisecond too much. */
+static inline uint64_t stack_since_us(const struct stack *st, uint32_t then_ms)
+{
+	return (uint32_t)(stack_now_ms(st) - then_ms) * 1000ull + st->now_us % 1000;
+}
+
 static inline void snmp_inc(struct stack *st, enum snmp c)
 {
 	st->mib.counter[c]++;

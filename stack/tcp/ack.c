@@ -26,12 +26,12 @@ static uint32_t rto_min_us(const struct tcp_sock *sk)
 
 static void update_min_rtt(struct tcp_sock *sk, uint32_t rtt_us)
 {
-	uint64_t now = sk->stack->now_us;
+	uint32_t now_ms = stack_now_ms(sk->stack);
 	if (sk->min_rtt_us && rtt_us > sk->min_rtt_us &&
-	    now - sk->min_rtt_stamp_us < sk->stack->sysctl.tcp_min_rtt_wlen_s * 1000000ull)
+	    now_ms - sk->min_rtt_stamp_ms < sk->stack->sysctl.tcp_min_rtt_wlen_s * 1000ull)
 		return;
 	sk->min_rtt_us = rtt_us;
-	sk->min_rtt_stamp_us = now;
+	sk->min_rtt_stamp_ms = now_ms;
 }
 
 /* RFC 6298 2.2 */
@@ -121,7 +121,7 @@ static void ack_probe(struct tcp_sock *sk)
 	uint32_t need = min_u32(tcp_unsent_bytes(sk), tcp_current_mss(sk));
 	if (sk->snd_wnd >= max_u32(need, 1)) {
 		sk->backoff = 0;
-		sk->probes_start_us = 0;
+		sk->probes_start_ms = 0;
 		if (sk->rtx_timer_kind == RTX_TIMER_PERSIST)
 			tcp_stop_rtx_timer(sk);
 	} else {
@@ -263,7 +263,7 @@ static void restart_timer(struct tcp_sock *sk, const struct ack_sample *s)
 	if (!head) {
 		if (sk->rtx_timer_kind != RTX_TIMER_PERSIST)
 			tcp_stop_rtx_timer(sk);
-		sk->first_retrans_us = 0;
+		sk->first_retrans_ms = 0;
 	} else if (head->sacked) {
 		return; /* reneging: recovery.c has armed it */
 	} else if (progress && sk->rtx_timer_kind != RTX_TIMER_REO && !tlp_schedule(sk, true)) {
@@ -299,7 +299,7 @@ static void count_delivered(struct tcp_sock *sk, struct ack_sample *s)
 static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, struct ack_sample *s,
 			  uint32_t prior_una)
 {
-	uint64_t lost_before = sk->lost_total_bytes;
+	uint32_t lost_before = sk->lost_total_bytes;
 	uint32_t prior_fack = sk->sacked_bytes ? sk->highest_sack_seq : prior_una;
 	struct cwnd_mark was = trace_cwnd_before(sk);
 	sack_update(sk, seg, s);
@@ -317,10 +317,10 @@ static void ack_in_flight(struct tcp_sock *sk, const struct tcp_segment *seg, st
 		     sk->ca_state == CA_OPEN && sk->sacked_bytes == 0;
 	bool is_dupack = !s->una_advanced && !s->not_dup;
 	if (plain)
-		sk->first_retrans_us = 0;
+		sk->first_retrans_ms = 0;
 	else if (sk->cc)
 		recovery_on_ack(sk, seg, s, prior_una, is_dupack);
-	s->lost_bytes = (uint32_t)(sk->lost_total_bytes - lost_before);
+	s->lost_bytes = sk->lost_total_bytes - lost_before;
 	count_ack(sk, seg, s);
 	count_delivered(sk, s);
 	control_cwnd(sk, s);
@@ -356,7 +356,7 @@ bool tcp_ack(struct tcp_sock *sk, const struct tcp_segment *seg)
 			       .ece = ecn_is_echo(sk, seg),
 			       .prior_in_flight = tcp_pipe_bytes(sk)};
 	s.not_dup = update_window(sk, seg, s.una_advanced) || seg->end_seq != seg->seq;
-	sk->last_ack_rcv_us = sk->stack->now_us;
+	sk->last_ack_rcv_ms = stack_now_ms(sk->stack);
 	sk->probes_out = sk->keepalive_probes_out = 0;
 	sk->err_soft = 0;
 	if (s.una_advanced) {

@@ -108,7 +108,7 @@ void tcp_cc_init(struct tcp_sock *sk)
 	sk->frto = FRTO_OFF;
 	/* The handshake's, as Linux counts; a Fast Open child's is under way yet. */
 	sk->delivered_segs = sk->fastopen_child ? 0 : 1;
-	sk->first_retrans_us = 0;
+	sk->first_retrans_ms = 0;
 	tcp_rto_run_ends(sk);
 	sk->ca_state = CA_OPEN;
 	/* RFC 6298 5.7: the SYN timed out and nothing has told the round trip time. */

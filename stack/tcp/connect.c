@@ -136,7 +136,7 @@ static bool syn_sent_ack_ok(struct tcp_sock *sk, const struct tcp_segment *seg)
 	if (!sk->c.tstamp_ok || !seg->opt.has_ts || seg->opt.tsecr == 0)
 		return true;
 	uint32_t now_ms = tcp_ts_clock_ms(sk->stack->now_us) + sk->ts_off;
-	uint32_t first_ms = tcp_ts_clock_ms(sk->created_us) + sk->ts_off;
+	uint32_t first_ms = sk->created_ms + sk->ts_off;
 	if (!seq_lt(seg->opt.tsecr, first_ms) && !seq_gt(seg->opt.tsecr, now_ms))
 		return true;
 	snmp_inc(sk->stack, TcpExtPAWSActive);
@@ -160,7 +160,7 @@ static void established(struct tcp_sock *sk, struct tcp_segment *seg)
 	/* As Linux: the data that is about to be written takes the ACK along. */
 	tcp_enter_quickack(sk, TCP_QUICK_ACKS_MAX);
 	sk->ack_delayed = true;
-	timer_set(&sk->stack->wheel, &sk->delack_timer, sk->stack->now_us + TCP_DELACK_MAX_US);
+	tcp_timer_set(sk, TCP_TIMER_DELACK, sk->stack->now_us + TCP_DELACK_MAX_US);
 	tcp_want_flush(sk);
 }
 

@@ -23,9 +23,9 @@ static uint32_t whole(const struct tcp_sock *sk, uint32_t bytes)
 	return bytes / (sk->mss_cache ? sk->mss_cache : TCP_DEFAULT_MSS);
 }
 
-static uint32_t ms_since(const struct tcp_sock *sk, uint64_t then_us)
+static uint32_t ms_since(const struct tcp_sock *sk, uint32_t then_ms)
 {
-	return (uint32_t)((sk->stack->now_us - (then_us ? then_us : sk->created_us)) / 1000);
+	return stack_now_ms(sk->stack) - (then_ms ? then_ms : sk->created_ms);
 }
 
 static void info_negotiated(const struct tcp_sock *sk, struct tcp_info *info)
@@ -91,9 +91,9 @@ static void info_queues(const struct tcp_sock *sk, struct tcp_info *info)
 
 static void info_totals(const struct tcp_sock *sk, struct tcp_info *info)
 {
-	info->tcpi_last_data_sent = ms_since(sk, sk->last_snd_us);
-	info->tcpi_last_data_recv = ms_since(sk, sk->last_rcv_us);
-	info->tcpi_last_ack_recv = ms_since(sk, sk->last_ack_rcv_us);
+	info->tcpi_last_data_sent = ms_since(sk, tcp_ts_clock_ms(sk->last_snd_us));
+	info->tcpi_last_data_recv = ms_since(sk, tcp_ts_clock_ms(sk->last_rcv_us));
+	info->tcpi_last_ack_recv = ms_since(sk, sk->last_ack_rcv_ms);
 	info->tcpi_bytes_acked = sk->bytes_acked;
 	info->tcpi_bytes_received = sk->bytes_received;
 	info->tcpi_bytes_sent = sk->bytes_sent;
@@ -138,9 +138,9 @@ void tcp_get_info(const struct tcp_sock *sk, struct tcp_info *info)
 void tcp_get_info_linux(const struct tcp_sock *sk, struct tcp_info_linux *info)
 {
 	struct tcp_info known;
-	uint64_t rto_us = sk->rto_runs_us;
-	if (sk->rto_run_since_us)
-		rto_us += sk->stack->now_us - sk->rto_run_since_us;
+	uint32_t rto_ms = sk->rto_runs_ms;
+	if (sk->rto_run_since_ms)
+		rto_ms += stack_now_ms(sk->stack) - sk->rto_run_since_ms;
 	tcp_get_info(sk, &known);
 	memset(info, 0, sizeof(*info));
 	memcpy(info->before, &known, sizeof(info->before));
@@ -149,7 +149,7 @@ void tcp_get_info_linux(const struct tcp_sock *sk, struct tcp_info_linux *info)
 	info->rcv_wnd = tcp_receive_window(sk);
 	info->total_rto = sk->total_rto;
 	info->total_rto_recoveries = sk->total_rto_recoveries;
-	info->total_rto_time_ms = (uint32_t)(rto_us / 1000);
+	info->total_rto_time_ms = rto_ms;
 }
 
 enum { /* linux/sock_diag.h: SK_MEMINFO_... */
@@ -173,10 +173,10 @@ void tcp_get_meminfo(const struct tcp_sock *sk, uint32_t vars[TCP_MEMINFO_VARS])
 
 /* --- ss -------------------------------------------------------------------------------------- */
 
-static void diag_timer(struct tcp_diag *d, const char *name, const struct timer *t)
+static void diag_timer(struct tcp_diag *d, const char *name, uint64_t expires_us)
 {
 	d->timer = name;
-	d->timer_expires_us = t->expires_us;
+	d->timer_expires_us = expires_us;
 }
 
 static void diag_listener(struct tcp_diag *d, const struct tcp_sock *sk)
@@ -202,13 +202,13 @@ static struct tcp_diag diag_sock(const struct tcp_sock *sk)
 			     .retransmits = sk->retransmits};
 	if (sk->c.state == TCP_LISTEN) {
 		diag_listener(&d, sk);
-	} else if (timer_armed(&sk->rtx_timer)) {
+	} else if (tcp_timer_armed(sk, TCP_TIMER_RTX)) {
 		bool persist = sk->rtx_timer_kind == RTX_TIMER_PERSIST;
-		diag_timer(&d, persist ? "persist" : "on", &sk->rtx_timer);
+		diag_timer(&d, persist ? "persist" : "on", tcp_timer_expires_us(sk, TCP_TIMER_RTX));
 		if (persist)
 			d.retransmits = sk->probes_out;
-	} else if (timer_armed(&sk->keepalive_timer)) {
-		diag_timer(&d, "keepalive", &sk->keepalive_timer);
+	} else if (tcp_timer_armed(sk, TCP_TIMER_KEEPALIVE)) {
+		diag_timer(&d, "keepalive", tcp_timer_expires_us(sk, TCP_TIMER_KEEPALIVE));
 		d.retransmits = sk->keepalive_probes_out;
 	}
 	return d;
@@ -221,13 +221,12 @@ static struct tcp_diag diag_common(const struct sock_common *c)
 			     .remote = {.addr = addr4_tagged(c->raddr), .port = c->rport}};
 	if (c->kind == SOCK_KIND_REQUEST) {
 		const struct request_sock *req = container_of(c, struct request_sock, c);
-		d.timer = "on";
-		d.timer_expires_us = request_expires_us(req);
+		diag_timer(&d, "on", request_expires_us(req));
 		d.retransmits = req->num_retrans;
 		d.uid = req->listener->owner->uid;
 	} else {
 		const struct timewait_sock *tw = container_of(c, struct timewait_sock, c);
-		diag_timer(&d, "timewait", &tw->timer);
+		diag_timer(&d, "timewait", tw->timer.expires_us);
 	}
 	return d;
 }

@@ -311,10 +311,10 @@ static void take_text(struct tcp_sock *sk, struct tcp_segment *seg)
 /* Our data was acknowledged: what lies between has carried it (RFC 4861 7.3.1). */
 static void confirm_path(struct tcp_sock *sk)
 {
-	uint64_t now = sk->stack->now_us;
-	if (now - sk->confirmed_us < SEC_US)
+	uint32_t now_ms = stack_now_ms(sk->stack);
+	if (now_ms - sk->confirmed_ms < 1000)
 		return;
-	sk->confirmed_us = now;
+	sk->confirmed_ms = now_ms;
 	ip_confirm(sk->stack, sk->c.raddr.v4);
 }
 

@@ -118,7 +118,7 @@ static void ack_sent(struct tcp_sock *sk)
 	if (sk->quick_acks > 0 && --sk->quick_acks == 0)
 		sk->ato_us = TCP_ATO_MIN_US;
 	sk->ack_now = sk->ack_delayed = sk->dup_sack = false;
-	timer_cancel(&sk->stack->wheel, &sk->delack_timer);
+	tcp_timer_cancel(sk, TCP_TIMER_DELACK);
 	sk->last_ack_sent = sk->rcv_nxt;
 }
 

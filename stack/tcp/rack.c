@@ -161,7 +161,7 @@ bool rack_mark_lost(struct tcp_sock *sk)
 void rack_reo_timeout(struct tcp_sock *sk)
 {
 	struct cwnd_mark was = trace_cwnd_before(sk);
-	uint64_t lost_before = sk->lost_total_bytes;
+	uint32_t lost_before = sk->lost_total_bytes;
 	uint64_t left = detect_loss(sk);
 	if (sk->lost_total_bytes != lost_before) {
 		if (sk->ca_state != CA_RECOVERY && sk->ca_state != CA_LOSS)

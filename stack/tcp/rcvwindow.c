@@ -252,7 +252,8 @@ void tcp_rcv_init(struct tcp_sock *sk)
 	if (sk->rcvq_space_bytes > sk->rcv_wnd)
 		sk->rcvq_space_bytes = sk->rcv_wnd;
 	sk->rcvq_space_seq = sk->copied_seq;
-	sk->rcvq_space_us = sk->last_rcv_us = sk->last_ack_rcv_us = now;
+	sk->rcvq_space_us = sk->last_rcv_us = now;
+	sk->last_ack_rcv_ms = stack_now_ms(sk->stack);
 }
 
 /* --- data comes and goes --------------------------------------------------------------------- */

@@ -127,7 +127,7 @@ static void init_undo(struct tcp_sock *sk)
 	sk->undo_marker = sk->snd_una;
 	sk->undo_retrans = UNDO_RETRANS_NONE;
 	sk->prior_ssthresh_bytes = 0;
-	sk->first_retrans_us = 0;
+	sk->first_retrans_ms = 0;
 }
 
 /* RFC 5681 3.2 step 2. ece: routers complain too, so this is not to be undone. */
@@ -151,9 +151,9 @@ static bool echoes_original(const struct tcp_sock *sk, const struct tcp_segment 
 {
 	if (sk->undo_retrans == UNDO_RETRANS_NONE)
 		return true;
-	if (sk->first_retrans_us == 0)
+	if (sk->first_retrans_ms == 0)
 		return false;
-	uint32_t stamp = tcp_ts_clock_ms(sk->first_retrans_us) + sk->ts_off;
+	uint32_t stamp = sk->first_retrans_ms + sk->ts_off;
 	return sk->c.tstamp_ok && seg->opt.has_ts && seg->opt.tsecr != 0 &&
 	       seq_lt(seg->opt.tsecr, stamp);
 }
@@ -301,7 +301,7 @@ static bool check_reneging(struct tcp_sock *sk, const struct ack_sample *s)
 static bool leave_episode(struct tcp_sock *sk, const struct tcp_segment *seg)
 {
 	if (sk->ca_state == CA_OPEN && sk->retrans_bytes == 0)
-		sk->first_retrans_us = 0;
+		sk->first_retrans_ms = 0;
 	if (sk->ca_state == CA_OPEN || seq_lt(sk->snd_una, sk->high_seq))
 		return false;
 	if (sk->ca_state == CA_CWR && sk->snd_una != sk->high_seq) {
@@ -472,7 +472,7 @@ void recovery_resend_lost(struct tcp_sock *sk)
 void tcp_simple_retransmit(struct tcp_sock *sk)
 {
 	uint32_t mss = tcp_current_mss(sk);
-	uint64_t before = sk->lost_total_bytes;
+	uint32_t before = sk->lost_total_bytes;
 	list_for_each (node, &sk->rtx_queue) {
 		struct tx_seg *seg = tx_seg_of(node);
 		if (!seg->syn && min_u32(tx_seg_len(seg), seg->mss) > mss)

@@ -18,8 +18,8 @@ void tcp_count_retrans(struct tcp_sock *sk, struct tx_seg *seg, uint32_t bytes, 
 	if (sk->undo_retrans == UNDO_RETRANS_NONE)
 		sk->undo_retrans = 0;
 	sk->undo_retrans += segs;
-	if (sk->first_retrans_us == 0)
-		sk->first_retrans_us = st->now_us;
+	if (sk->first_retrans_ms == 0)
+		sk->first_retrans_ms = stack_now_ms(st);
 	if (!seg->retransmitted) {
 		seg->retransmitted = true;
 		sk->retrans_bytes += tx_seg_len(seg);

@@ -57,7 +57,7 @@ static void set_keepalive(struct tcp_sock *sk, bool on)
 		if (on && !sk->keepalive)
 			tcp_keepalive_start(sk, keepalive_idle_us(sk));
 		else if (!on && !sk->orphan)
-			timer_cancel(&sk->stack->wheel, &sk->keepalive_timer);
+			tcp_timer_cancel(sk, TCP_TIMER_KEEPALIVE);
 	}
 	sk->keepalive = on;
 }
@@ -153,12 +153,9 @@ static int in_range(int value, int low, int high)
 /* The time already idle counts. */
 static void restart_keepalive(struct tcp_sock *sk)
 {
-	uint64_t now = sk->stack->now_us, wait = keepalive_idle_us(sk);
-	uint64_t last =
-	    sk->last_rcv_us > sk->last_ack_rcv_us ? sk->last_rcv_us : sk->last_ack_rcv_us;
+	uint64_t idle = tcp_idle_us(sk), wait = keepalive_idle_us(sk);
 	if (!sk->keepalive || !sockopt_is_open(sk))
 		return;
-	uint64_t idle = now - last;
 	tcp_keepalive_start(sk, idle < wait ? wait - idle : 0);
 }
 

@@ -523,9 +523,13 @@ void ecn_rcv_data(struct tcp_sock *sk, const struct tcp_segment *seg);
 /* timers.c */
 void tcp_timers_init(struct tcp_sock *sk);
 void tcp_timers_cancel(struct tcp_sock *sk);
+void tcp_timer_set(struct tcp_sock *sk, enum tcp_timer which, uint64_t at_us);
+void tcp_timer_cancel(struct tcp_sock *sk, enum tcp_timer which);
+uint64_t tcp_timer_expires_us(const struct tcp_sock *sk, enum tcp_timer which);
 void tcp_rearm_rto(struct tcp_sock *sk);
 void tcp_rto_run_ends(struct tcp_sock *sk); /* something has been acknowledged */
 void tcp_schedule_delack(struct tcp_sock *sk);
 void tcp_keepalive_start(struct tcp_sock *sk, uint64_t after_us);
+uint64_t tcp_idle_us(const struct tcp_sock *sk); /* since anything came */
 
 #endif

@@ -7,6 +7,8 @@
  *     a listener, on a child until accept() has taken it, on a hole in what was received, on pacing,
  *     probing for the path MTU, ends of records, keys. Where it cannot be had the caller's error
  *     says so, or the thing is left undone that needed it (each where it is made).
+ *   - What is compared in milliseconds is kept in 32 bits of them (stack_now_ms()): 0 means never,
+ *     which one time in 49 days is wrong for a millisecond.
  *   - It is in whole cache lines (stack/base/slab.h); fields are in the order of their use, and of
  *     their size where that is the same, so that there are no holes.
  */
@@ -41,6 +43,13 @@ struct sock_common {
 	uint8_t tos, rcv_wscale;
 };
 _Static_assert(sizeof(struct sock_common) == 32, "there are many of them");
+
+enum tcp_timer {
+	TCP_TIMER_RTX, /* RTO, persist, loss probe and reordering: never two at once, as Linux */
+	TCP_TIMER_DELACK,
+	TCP_TIMER_KEEPALIVE,
+	TCP_TIMERS,
+};
 
 enum tcp_timer_kind {
 	RTX_TIMER_NONE,
@@ -120,6 +129,8 @@ struct tcp_sock {
 	uint32_t ip_cmsg;	 /* 1 << IP_PKTINFO and the like: sockopt_ip.c */
 	struct listen_queue *lq;
 	struct tcp_child *child;
+	struct tcp_pacing *pace;
+	void *cc_heap; /* the congestion control's, if cc_priv is too small for it */
 	struct fastopen_keys *fastopen_keys; /* TCP_FASTOPEN_KEY, or NULL */
 	uint32_t fastopen_max_qlen;	     /* TCP_FASTOPEN */
 
@@ -129,16 +140,14 @@ struct tcp_sock {
 	uint32_t window_clamp;
 	uint32_t notsent_lowat;
 	uint32_t sndbuf_bytes, rcvbuf_bytes; /* limits */
-	int32_t err;			     /* sk_err, positive */
-	int32_t err_soft; /* from ICMP: reported if the connection then times out */
+	uint16_t err;			     /* sk_err, positive */
+	uint16_t err_soft; /* from ICMP: reported if the connection then times out */
 	uint16_t keepidle_s, keepintvl_s;
 	uint16_t defer_accept_s;
 	int16_t linger2_s; /* TCP_LINGER2 */
 	uint8_t keepcnt;
 	uint8_t syn_retries; /* TCP_SYNCNT, 0: the sysctl */
 	uint8_t ttl;	     /* 0: default */
-	struct tcp_pacing *pace;
-	void *cc_heap; /* the congestion control's, if cc_priv is too small for it */
 
 	/* === from here on: of one connection (tcp_sock_renew()) */
 
@@ -150,6 +159,7 @@ struct tcp_sock {
 	uint32_t snd_wnd, max_window; /* bytes, scaled */
 	uint32_t write_seq;	      /* end of what the program has written */
 	uint32_t snd_sml;	      /* end of the last small segment sent (Minshall's Nagle) */
+	uint32_t pmtu_bytes;
 	struct list snd_blocks;	      /* snd_block.node: bytes [snd_una, write_seq) */
 	struct list rtx_queue;	      /* tx_seg.node: [snd_una, snd_nxt) */
 	struct snd_block *snd_cursor; /* where the last look-up in snd_blocks ended, or NULL */
@@ -157,10 +167,9 @@ struct tcp_sock {
 	struct mtu_search *mtu;	      /* NULL: nothing is searched for */
 	uint32_t sndq_bytes;	      /* write_seq - snd_una of data, FIN not counted */
 	uint32_t pushed_seq;	      /* end of the last segment sent with PSH */
-	uint32_t pmtu_bytes;
-	uint16_t mss_cache; /* payload bytes per segment now, options counted */
-	uint16_t advmss;    /* what we told the peer */
-	uint16_t mss_clamp; /* what the peer told us */
+	uint16_t mss_cache;	      /* payload bytes per segment now, options counted */
+	uint16_t advmss;	      /* what we told the peer */
+	uint16_t mss_clamp;	      /* what the peer told us */
 	uint8_t snd_wscale;
 	bool wscale_ok : 1, sack_ok : 1;
 	bool more : 1, more_holds : 1; /* the last write had MSG_MORE; and nothing has come since */
@@ -180,10 +189,12 @@ struct tcp_sock {
 	bool rcv_pushed : 1; /* a small segment waits for its delayed ACK */
 	uint8_t urg_state;   /* 0 none, 1 seen and not yet reached, 2 delivered */
 	uint8_t quick_acks, pingpong;
+	uint8_t timers_armed;	/* 1 << enum tcp_timer */
 	uint16_t rcv_mss;	/* estimate, for the delayed ACK rule */
 	uint16_t last_seg_size; /* of a segment smaller than rcv_mss */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
 	uint32_t urg_seq;      /* of the urgent byte */
+	uint32_t confirmed_ms; /* when the neighbour was last told of our progress */
 	struct list rcv_queue; /* pkt.node: in order, [copied_seq, rcv_nxt) */
 	struct ooo_queue *ooo; /* NULL: nothing has come out of order */
 	uint32_t rcvq_truesize, rcvq_bytes;
@@ -193,8 +204,7 @@ struct tcp_sock {
 	uint32_t rcvq_space_bytes, rcvq_space_seq;
 	uint32_t dsack_dups;
 	uint64_t rcv_rtt_start_us, rcvq_space_us;
-	uint64_t last_rcv_us;  /* of data */
-	uint64_t confirmed_us; /* when the neighbour was last told of our progress */
+	uint64_t last_rcv_us; /* of data */
 
 	/* --- timestamps (RFC 7323) */
 	uint32_t ts_recent_ms, ts_off, last_ack_sent; /* Last.ACK.sent */
@@ -203,13 +213,15 @@ struct tcp_sock {
 	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us; /* srtt_us 0: none yet */
 	uint32_t rto_var_us, rto_var_max_us,
 	    rtt_seq; /* 4 * deviation, its maximum of this round trip */
-	uint64_t min_rtt_stamp_us;
+	uint32_t min_rtt_stamp_ms;
+	uint32_t created_ms;
 
-	/* --- timers: one for RTO, persist and the loss probe (never two at once), as Linux */
-	struct timer rtx_timer, delack_timer, keepalive_timer;
-	uint64_t first_retrans_us; /* when the oldest unacknowledged byte first timed out */
-	uint64_t probes_start_us;  /* of this run of zero-window probes; 0: none */
-	uint64_t last_ack_rcv_us;  /* the last acceptable ACK */
+	/* --- timers (timers.c) */
+	struct timer timer; /* no later than the first of those that timers_armed names: */
+	uint32_t timer_at_ms[TCP_TIMERS];
+	uint32_t first_retrans_ms; /* when the oldest unacknowledged byte first timed out */
+	uint32_t probes_start_ms;  /* of this run of zero-window probes; 0: none */
+	uint32_t last_ack_rcv_ms;  /* the last acceptable ACK */
 	uint8_t backoff, probes_out, keepalive_probes_out;
 
 	/* --- congestion and recovery */
@@ -221,37 +233,43 @@ struct tcp_sock {
 	uint16_t reordering_segs;
 	uint32_t cwnd_bytes, ssthresh_bytes, prior_cwnd_bytes, prior_ssthresh_bytes;
 	uint32_t cwnd_used_bytes;
+	uint32_t last_oow_ack_ms;  /* rate limit */
+	uint32_t rto_run_since_ms; /* the present run of timeouts, 0: none ... */
 	const struct cc_ops *cc;
 	uint64_t cc_priv[8];
 	uint32_t high_seq; /* snd_nxt when recovery began */
 	uint32_t undo_marker, undo_retrans;
 	uint32_t sacked_bytes, lost_bytes, retrans_bytes; /* of the retransmit queue */
+	uint32_t lost_total_bytes;			  /* ever marked, modulo 2^32 */
 	uint32_t dup_acked_bytes; /* without SACK: what duplicate ACKs say has left the network */
 	uint32_t prr_delivered, prr_out;
 	uint32_t delivered_segs, delivered_ce_segs;
 	uint32_t max_flight_bytes, cwnd_usage_seq; /* RFC 7661-style validation, as Linux */
 	uint32_t highest_sack_seq;		   /* end of the highest SACKed bytes */
+	uint32_t rto_runs_ms; /* ... and how long those before it were (TCP_INFO) */
 	uint32_t rack_end_seq, rack_rtt_us, rack_dsack_seq, tlp_high_seq;
 	uint64_t rack_sent_us; /* RFC 8985: of the most recently sent delivered segment */
-	uint64_t delivered_bytes, delivered_us, lost_total_bytes;
+	uint64_t delivered_bytes, delivered_us;
 	uint64_t first_sent_us, app_limited; /* of the flight; its end if the program limits it */
 	uint64_t delivery_bytes_per_s;	     /* as TCP_INFO shows it */
 	uint64_t chrono_us[3], chrono_start_us;
 	uint64_t last_snd_us, cwnd_stamp_us;
 
-	/* --- rate limits and totals */
-	uint32_t last_oow_ack_ms;
+	/* --- totals */
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
 	uint16_t total_rto, total_rto_recoveries; /* timeouts, and runs of them */
-	uint64_t rto_run_since_us, rto_runs_us;	  /* the present run (0: none); those before it */
-	uint64_t created_us;
 };
 
 /* The listener on whose accept queue it is, or NULL. */
 static inline struct tcp_sock *tcp_parent(const struct tcp_sock *sk)
 {
 	return sk->child ? sk->child->parent : NULL;
+}
+
+static inline bool tcp_timer_armed(const struct tcp_sock *sk, enum tcp_timer which)
+{
+	return sk->timers_armed & 1u << which;
 }
 
 static inline uint32_t ooo_pkts(const struct tcp_sock *sk)

@@ -3,16 +3,19 @@
  * A connection's timers.
  *
  * Theory of operation
- *   - rtx_timer has one of four meanings at a time, as in Linux: the RTO (RFC 6298), the persist
+ *   - A connection's three timers are three times and one timer, which is armed for the first of
+ *     them or earlier: to put one off, as each ACK does with the RTO, then costs nothing but a
+ *     store. It is armed only while one of them is.
+ *   - TCP_TIMER_RTX has one of four meanings at a time, as in Linux: the RTO (RFC 6298), the persist
  *     timer (RFC 9293 3.8.6.1), the tail loss probe and the reordering timer (RFC 8985). The first,
  *     third and fourth run while something is in flight, the second only while nothing is.
  *   - Each RTO doubles the next, up to tcp_rto_max. A connection gives up when tcp_retries2 says so
  *     (as the time that many doublings from tcp_rto_min take: RFC 1122 4.2.3.5's R2), or when
  *     TCP_USER_TIMEOUT (RFC 5482) has passed; an orphan by tcp_orphan_retries; a SYN after
  *     tcp_syn_retries or TCP_SYNCNT. The error is what ICMP said last, else ETIMEDOUT.
- *   - delack_timer sends the ACK that found nothing to ride on. Its time adapts (ato_us), between
+ *   - TCP_TIMER_DELACK sends the ACK that found nothing to ride on. Its time adapts (ato_us), between
  * 40 and 200 ms.
- *   - keepalive_timer runs on connections with SO_KEEPALIVE (RFC 9293 3.8.4), and ends an orphan's
+ *   - TCP_TIMER_KEEPALIVE runs on connections with SO_KEEPALIVE (RFC 9293 3.8.4), and ends an orphan's
  *     FIN_WAIT_2.
  *   - A handler may free its socket: nothing touches it after tcp_done().
  */
@@ -43,28 +46,99 @@ static bool is_opening(const struct tcp_sock *sk)
 	return sk->c.state == TCP_SYN_SENT || sk->c.state == TCP_SYN_RECV;
 }
 
+/* --- three times and one timer ---------------------------------------------------------------- */
+
+/* Of one that is armed. */
+uint64_t tcp_timer_expires_us(const struct tcp_sock *sk, enum tcp_timer which)
+{
+	uint64_t now_ms = sk->stack->now_us / MS_US;
+	int32_t ahead_ms = (int32_t)(sk->timer_at_ms[which] - (uint32_t)now_ms);
+	return (now_ms + (uint64_t)(int64_t)ahead_ms) * MS_US;
+}
+
+/* Never early. What is farther than 24 days is looked at then. */
+void tcp_timer_set(struct tcp_sock *sk, enum tcp_timer which, uint64_t at_us)
+{
+	uint64_t at_ms = (at_us + MS_US - 1) / MS_US, most = sk->stack->now_us / MS_US + INT32_MAX;
+	at_ms = at_ms < most ? at_ms : most;
+	sk->timer_at_ms[which] = (uint32_t)at_ms;
+	sk->timers_armed |= (uint8_t)(1u << which);
+	if (!timer_armed(&sk->timer) || at_ms * MS_US < sk->timer.expires_us)
+		timer_set(&sk->stack->wheel, &sk->timer, at_ms * MS_US);
+}
+
+void tcp_timer_cancel(struct tcp_sock *sk, enum tcp_timer which)
+{
+	sk->timers_armed &= (uint8_t) ~(1u << which);
+	if (!sk->timers_armed)
+		timer_cancel(&sk->stack->wheel, &sk->timer);
+}
+
+/* Which of those that are armed comes first; TCP_TIMERS: none is. */
+static enum tcp_timer first_timer(const struct tcp_sock *sk)
+{
+	enum tcp_timer first = TCP_TIMERS;
+	for (enum tcp_timer i = TCP_TIMER_RTX; i < TCP_TIMERS; i++)
+		if (tcp_timer_armed(sk, i) &&
+		    (first == TCP_TIMERS || seq_lt(sk->timer_at_ms[i], sk->timer_at_ms[first])))
+			first = i;
+	return first;
+}
+
+static void arm_first(struct tcp_sock *sk)
+{
+	enum tcp_timer first = first_timer(sk);
+	if (first < TCP_TIMERS)
+		timer_set(&sk->stack->wheel, &sk->timer, tcp_timer_expires_us(sk, first));
+}
+
+static void rtx_timer_fired(struct tcp_sock *sk);
+static void delack_timer_fired(struct tcp_sock *sk);
+static void keepalive_timer_fired(struct tcp_sock *sk);
+
+/* One at a time, as its sock may be freed by it: another that is due as well is so in a tick. */
+static void timer_fired(struct timer *t, void *ctx)
+{
+	static void (*const fired[TCP_TIMERS])(struct tcp_sock *) = {
+	    [TCP_TIMER_RTX] = rtx_timer_fired,
+	    [TCP_TIMER_DELACK] = delack_timer_fired,
+	    [TCP_TIMER_KEEPALIVE] = keepalive_timer_fired,
+	};
+	struct tcp_sock *sk = container_of(t, struct tcp_sock, timer);
+	const struct stack *st = ctx;
+	enum tcp_timer due = first_timer(sk);
+	if (due == TCP_TIMERS)
+		return;
+	bool early = tcp_timer_expires_us(sk, due) > st->now_us;
+	if (!early)
+		sk->timers_armed &= (uint8_t) ~(1u << due);
+	arm_first(sk);
+	if (!early)
+		fired[due](sk);
+}
+
 /* --- arming ----------------------------------------------------------------------------------- */
 
 void tcp_arm_rtx_timer(struct tcp_sock *sk, enum tcp_timer_kind kind, uint64_t after_us)
 {
 	sk->rtx_timer_kind = (uint8_t)kind;
-	timer_set(&sk->stack->wheel, &sk->rtx_timer, sk->stack->now_us + after_us);
+	tcp_timer_set(sk, TCP_TIMER_RTX, sk->stack->now_us + after_us);
 }
 
 void tcp_stop_rtx_timer(struct tcp_sock *sk)
 {
 	sk->rtx_timer_kind = RTX_TIMER_NONE;
-	timer_cancel(&sk->stack->wheel, &sk->rtx_timer);
+	tcp_timer_cancel(sk, TCP_TIMER_RTX);
 }
 
 /* TCP_USER_TIMEOUT ends the wait in time, not at the next doubling. */
-static uint64_t clamp_to_user_timeout(const struct tcp_sock *sk, uint64_t since_us,
+static uint64_t clamp_to_user_timeout(const struct tcp_sock *sk, uint32_t since_ms,
 				      uint64_t after_us)
 {
-	if (!sk->user_timeout_ms || !since_us)
+	if (!sk->user_timeout_ms || !since_ms)
 		return after_us;
-	uint64_t end = since_us + sk->user_timeout_ms * MS_US, now = sk->stack->now_us;
-	uint64_t left = end > now ? end - now : 1;
+	uint64_t user_us = sk->user_timeout_ms * MS_US, gone = stack_since_us(sk->stack, since_ms);
+	uint64_t left = user_us > gone ? user_us - gone : 1;
 	return left < after_us ? left : after_us;
 }
 
@@ -98,7 +172,7 @@ uint64_t tcp_probe_interval_us(const struct tcp_sock *sk)
 	uint64_t base = sk->rto_us > rto_min_us(sk) ? sk->rto_us : rto_min_us(sk);
 	uint64_t when = base << min_u32(sk->backoff, 24);
 	when = when < rto_max_us(sk) ? when : rto_max_us(sk);
-	return clamp_to_user_timeout(sk, sk->probes_start_us, when);
+	return clamp_to_user_timeout(sk, sk->probes_start_ms, when);
 }
 
 /* --- giving up -------------------------------------------------------------------------------- */
@@ -123,14 +197,14 @@ static uint64_t model_timeout_us(const struct tcp_sock *sk, unsigned boundary, u
 
 static bool retransmitted_for(const struct tcp_sock *sk, unsigned boundary, uint64_t timeout_us)
 {
-	if (sk->retransmits == 0 || sk->first_retrans_us == 0)
+	if (sk->retransmits == 0 || sk->first_retrans_ms == 0)
 		return false;
 	if (timeout_us == 0) {
 		uint64_t base = is_opening(sk) ? TCP_RTO_INITIAL_US : rto_min_us(sk);
 		/* first_retrans_us is one RTO into the run that is modelled. */
 		timeout_us = model_timeout_us(sk, boundary, base);
 	}
-	return sk->stack->now_us - sk->first_retrans_us >= timeout_us;
+	return stack_since_us(sk->stack, sk->first_retrans_ms) >= timeout_us;
 }
 
 /* An orphan is worth less patience; one whose RTO is at its limit, or of which ICMP has said
@@ -168,16 +242,16 @@ static void note_timeout(struct tcp_sock *sk)
 {
 	if (sk->retransmits == 0) {
 		sk->total_rto_recoveries++;
-		sk->rto_run_since_us = sk->stack->now_us;
+		sk->rto_run_since_ms = stack_now_ms(sk->stack);
 	}
 	sk->total_rto++;
 }
 
 void tcp_rto_run_ends(struct tcp_sock *sk)
 {
-	if (sk->rto_run_since_us)
-		sk->rto_runs_us += sk->stack->now_us - sk->rto_run_since_us;
-	sk->rto_run_since_us = 0;
+	if (sk->rto_run_since_ms)
+		sk->rto_runs_ms += stack_now_ms(sk->stack) - sk->rto_run_since_ms;
+	sk->rto_run_since_ms = 0;
 	sk->retransmits = 0;
 }
 
@@ -224,7 +298,7 @@ static void syn_timeout(struct tcp_sock *sk)
 	}
 	back_off_syn(sk);
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO,
-			  clamp_to_user_timeout(sk, sk->first_retrans_us, sk->rto_us));
+			  clamp_to_user_timeout(sk, sk->first_retrans_ms, sk->rto_us));
 }
 
 /* RFC 6298 5.4: the earliest segment, and of that one MSS. */
@@ -250,13 +324,14 @@ static bool closed_window_timed_out(const struct tcp_sock *sk)
 {
 	uint64_t now = sk->stack->now_us, patience_us = 2 * rto_max_us(sk);
 	uint64_t user_us = sk->user_timeout_ms * MS_US;
-	uint64_t since = sk->first_retrans_us ? sk->first_retrans_us : rtx_head(sk)->sent_us;
+	uint64_t gone = sk->first_retrans_ms ? stack_since_us(sk->stack, sk->first_retrans_ms)
+					     : now - rtx_head(sk)->sent_us;
 	if (user_us) {
-		if (now - since >= user_us)
+		if (gone >= user_us)
 			return true;
 		patience_us = user_us < patience_us ? user_us : patience_us;
 	}
-	return now - sk->last_ack_rcv_us > patience_us && now - since > patience_us;
+	return stack_since_us(sk->stack, sk->last_ack_rcv_ms) > patience_us && gone > patience_us;
 }
 
 static void rto_timeout(struct tcp_sock *sk)
@@ -289,18 +364,18 @@ static void rto_timeout(struct tcp_sock *sk)
 		after = sk->rto_us;
 	}
 	tcp_arm_rtx_timer(sk, RTX_TIMER_RTO,
-			  clamp_to_user_timeout(sk, sk->first_retrans_us, after));
+			  clamp_to_user_timeout(sk, sk->first_retrans_ms, after));
 }
 
 /* --- zero window ------------------------------------------------------------------------------ */
 
 static bool probes_exhausted(struct tcp_sock *sk)
 {
-	uint64_t now = sk->stack->now_us;
+	uint32_t now_ms = stack_now_ms(sk->stack);
 	unsigned max = sk->stack->sysctl.tcp_retries2;
-	if (!sk->probes_start_us)
-		sk->probes_start_us = now;
-	else if (sk->user_timeout_ms && now - sk->probes_start_us >= sk->user_timeout_ms * MS_US)
+	if (!sk->probes_start_ms)
+		sk->probes_start_ms = now_ms;
+	else if (sk->user_timeout_ms && now_ms - sk->probes_start_ms >= sk->user_timeout_ms)
 		return true;
 	if (sk->orphan) {
 		bool alive = tcp_probe_interval_us(sk) < rto_max_us(sk);
@@ -315,7 +390,7 @@ static void persist_timeout(struct tcp_sock *sk)
 {
 	if (!list_empty(&sk->rtx_queue) || !tcp_has_unsent(sk)) {
 		sk->probes_out = 0;
-		sk->probes_start_us = 0;
+		sk->probes_start_ms = 0;
 		return;
 	}
 	if (probes_exhausted(sk)) {
@@ -328,7 +403,7 @@ static void persist_timeout(struct tcp_sock *sk)
 		/* The probe was data: from here on it is the RTO's. */
 		sk->probes_out = 0;
 		sk->backoff = 0;
-		sk->probes_start_us = 0;
+		sk->probes_start_ms = 0;
 		return;
 	}
 	snmp_inc(sk->stack, TcpExtTCPWinProbe);
@@ -338,11 +413,9 @@ static void persist_timeout(struct tcp_sock *sk)
 	tcp_arm_rtx_timer(sk, RTX_TIMER_PERSIST, tcp_probe_interval_us(sk));
 }
 
-static void rtx_timer_fired(struct timer *t, void *ctx)
+static void rtx_timer_fired(struct tcp_sock *sk)
 {
-	struct tcp_sock *sk = container_of(t, struct tcp_sock, rtx_timer);
 	uint8_t kind = sk->rtx_timer_kind;
-	(void)ctx;
 	sk->rtx_timer_kind = RTX_TIMER_NONE;
 	if (kind == RTX_TIMER_RTO)
 		rto_timeout(sk);
@@ -365,19 +438,19 @@ void tcp_schedule_delack(struct tcp_sock *sk)
 		max = max_u32(sk->srtt_us, TCP_ATO_MIN_US);
 	uint64_t at = now + (ato < max ? ato : max);
 	sk->ack_delayed = true;
-	if (timer_armed(&sk->delack_timer) && sk->delack_timer.expires_us <= at) {
+	if (tcp_timer_armed(sk, TCP_TIMER_DELACK)) {
+		uint64_t expires = tcp_timer_expires_us(sk, TCP_TIMER_DELACK);
 		/* Nearly due: no use in waiting for the rest. */
-		if (sk->delack_timer.expires_us <= now + ato / 4)
+		if (expires <= at && expires <= now + ato / 4)
 			tcp_send_ack(sk);
-		return;
+		if (expires <= at)
+			return;
 	}
-	timer_set(&sk->stack->wheel, &sk->delack_timer, at);
+	tcp_timer_set(sk, TCP_TIMER_DELACK, at);
 }
 
-static void delack_timer_fired(struct timer *t, void *ctx)
+static void delack_timer_fired(struct tcp_sock *sk)
 {
-	struct tcp_sock *sk = container_of(t, struct tcp_sock, delack_timer);
-	(void)ctx;
 	if (!sk->ack_delayed)
 		return;
 	if (sk->pingpong) {
@@ -414,15 +487,19 @@ static bool keepalive_exhausted(const struct tcp_sock *sk, uint64_t idle_us)
 
 void tcp_keepalive_start(struct tcp_sock *sk, uint64_t after_us)
 {
-	timer_set(&sk->stack->wheel, &sk->keepalive_timer, sk->stack->now_us + after_us);
+	tcp_timer_set(sk, TCP_TIMER_KEEPALIVE, sk->stack->now_us + after_us);
+}
+
+uint64_t tcp_idle_us(const struct tcp_sock *sk)
+{
+	uint64_t data = sk->stack->now_us - sk->last_rcv_us;
+	uint64_t ack = stack_since_us(sk->stack, sk->last_ack_rcv_ms);
+	return data < ack ? data : ack;
 }
 
 static void keepalive_probe(struct tcp_sock *sk)
 {
-	uint64_t now = sk->stack->now_us;
-	uint64_t last =
-	    sk->last_rcv_us > sk->last_ack_rcv_us ? sk->last_rcv_us : sk->last_ack_rcv_us;
-	uint64_t idle = now - last, wait = keep_idle_us(sk);
+	uint64_t idle = tcp_idle_us(sk), wait = keep_idle_us(sk);
 	if (idle < wait) {
 		tcp_keepalive_start(sk, wait - idle);
 		return;
@@ -444,10 +521,8 @@ static bool is_connected(const struct tcp_sock *sk)
 	return tcp_state_sends(sk) || sk->c.state == TCP_FIN_WAIT2;
 }
 
-static void keepalive_timer_fired(struct timer *t, void *ctx)
+static void keepalive_timer_fired(struct tcp_sock *sk)
 {
-	struct tcp_sock *sk = container_of(t, struct tcp_sock, keepalive_timer);
-	(void)ctx;
 	/* RFC 9293 3.6: nobody reads any more and the peer does not close: done waiting. */
 	if (sk->c.state == TCP_FIN_WAIT2 && sk->orphan) {
 		tcp_send_active_reset(sk);
@@ -467,10 +542,7 @@ static void keepalive_timer_fired(struct timer *t, void *ctx)
 
 void tcp_timers_init(struct tcp_sock *sk)
 {
-	struct timer_wheel *w = &sk->stack->wheel;
-	timer_init(w, &sk->rtx_timer, rtx_timer_fired);
-	timer_init(w, &sk->delack_timer, delack_timer_fired);
-	timer_init(w, &sk->keepalive_timer, keepalive_timer_fired);
+	timer_init(&sk->stack->wheel, &sk->timer, timer_fired);
 	pacing_renew(sk);
 	sk->rtx_timer_kind = RTX_TIMER_NONE;
 	sk->rto_us = TCP_RTO_INITIAL_US;
@@ -483,8 +555,8 @@ void tcp_timers_init(struct tcp_sock *sk)
 
 void tcp_timers_cancel(struct tcp_sock *sk)
 {
-	tcp_stop_rtx_timer(sk);
-	timer_cancel(&sk->stack->wheel, &sk->delack_timer);
-	timer_cancel(&sk->stack->wheel, &sk->keepalive_timer);
+	sk->rtx_timer_kind = RTX_TIMER_NONE;
+	sk->timers_armed = 0;
+	timer_cancel(&sk->stack->wheel, &sk->timer);
 	pacing_stop(sk);
 }

@@ -43,13 +43,15 @@ static void check_sequence_numbers(struct findings *f, const struct tcp_sock *sk
 /* Something unacknowledged: a timer must be running, or nobody will ever repeat it. */
 static void check_timers(struct findings *f, const struct tcp_sock *sk)
 {
+	if ((sk->timers_armed != 0) != timer_armed(&sk->timer))
+		found(f, "timers %x and the timer that runs for them disagree", sk->timers_armed);
 	bool in_flight = sk->snd_una != sk->snd_nxt;
-	if (in_flight && !timer_armed(&sk->rtx_timer))
+	if (in_flight && !tcp_timer_armed(sk, TCP_TIMER_RTX))
 		found(f, "state %u: %u bytes in flight and no retransmission timer", sk->c.state,
 		      sk->snd_nxt - sk->snd_una);
 	if (!in_flight && sk->sndq_bytes > 0 && sk->snd_wnd == 0 &&
 	    (sk->c.state == TCP_ESTABLISHED || sk->c.state == TCP_CLOSE_WAIT) &&
-	    !timer_armed(&sk->rtx_timer))
+	    !tcp_timer_armed(sk, TCP_TIMER_RTX))
 		found(f, "zero window, %u bytes waiting and no persist timer", sk->sndq_bytes);
 }
 

@@ -185,7 +185,8 @@ static void check_accounts(void)
 	require(retrans == sk->retrans_bytes, "retrans_bytes");
 	require(sacked == sk->sacked_bytes, "sacked_bytes");
 	require(sk->cwnd_bytes > 0, "cwnd is 0");
-	require((sk->snd_una == sk->snd_nxt && !tcp_has_unsent(sk)) || timer_armed(&sk->rtx_timer),
+	require((sk->snd_una == sk->snd_nxt && !tcp_has_unsent(sk)) ||
+		    tcp_timer_armed(sk, TCP_TIMER_RTX),
 		"something to do and no timer");
 }
 
