@@ -30,7 +30,8 @@ const struct ctl_command ctl_commands[] = {
     {"tcp_metrics", "tcp_metrics [show | flush [all | ADDRESS]]",
      "what is remembered of other hosts: Fast Open's cookies", cmd_metrics},
     {"route",
-     "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]\n    ROUTE: PREFIX | "
+     "route [show | get ADDRESS | add ROUTE | replace ROUTE | del PREFIX [via ADDRESS]]\n    "
+     "ROUTE: PREFIX | "
      "default "
      "[via ADDRESS] [src ADDRESS] [mtu N] [advmss N] [window N] [initcwnd N]\n           [metric "
      "N]",

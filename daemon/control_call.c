@@ -26,7 +26,8 @@ const struct control_command control_commands[] = {
     {"nstat", "nstat", "the SNMP counters, what was dropped and why", control_nstat},
     {"ps", "ps", "by process: sockets left to the kernel, calls and options refused", control_ps},
     {"route",
-     "route [show | get ADDRESS | add ROUTE | del PREFIX [via ADDRESS]]; ROUTE: PREFIX|default "
+     "route [show | get ADDRESS | add ROUTE | replace ROUTE | del PREFIX [via ADDRESS]]; ROUTE: "
+     "PREFIX|default "
      "[via ADDRESS] [src ADDRESS] [mtu N] [advmss N] [window N] [initcwnd N] [metric N]",
      "routes", control_route},
     {"ss",

@@ -146,11 +146,14 @@ json_t *control_route(struct control_call *call)
 	if (refused)
 		return refused;
 	bool add = !strcmp(verb, "add");
-	if ((!add && strcmp(verb, "del") != 0) || !join(call, text))
+	bool replace = !strcmp(verb, "replace");
+	if ((!add && !replace && strcmp(verb, "del") != 0) || !join(call, text))
 		return control_usage(call);
 	const char *why = config_parse_route(text, &r);
 	if (why)
 		return control_error("%s", why);
+	if (replace)
+		return result(ip_route_replace(call->d->stack, &r));
 	return result(add ? ip_route_add(call->d->stack, &r)
 			  : ip_route_del(call->d->stack, r.dst, r.prefix_len, r.gateway));
 }

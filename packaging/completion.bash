@@ -30,7 +30,7 @@ _xtcpctl()
 		words+=" connected sport dport src dst and or not"
 		;;
 	neigh) words="show add del flush lladdr" ;;
-	route) words="show get add del default via src mtu advmss window initcwnd metric" ;;
+	route) words="show get add replace del default via src mtu advmss window initcwnd metric" ;;
 	tcp_metrics) words="show flush" ;;
 	link)
 		words="show impair in out both off loss= burst= delay= jitter= reorder= duplicate="

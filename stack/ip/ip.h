@@ -78,6 +78,8 @@ int ip_route_output(struct stack *st, uint32_t dst, uint32_t src_hint, struct ip
 int ip_route_add(
     struct stack *st,
     const struct route *r); /* -EEXIST, -ENOSPC, -EINVAL, -ENETUNREACH (gateway not on link) */
+/* In the place of the one to the same destination with the same metric, if there is one. */
+int ip_route_replace(struct stack *st, const struct route *r);
 int ip_route_del(struct stack *st, uint32_t dst, unsigned prefix_len,
 		 uint32_t gateway);					  /* -ESRCH */
 bool ip_route_get(const struct stack *st, unsigned i, struct route *out); /* i-th in lookup order */

@@ -199,6 +199,23 @@ int ip_route_add(struct stack *st, const struct route *r)
 	return 0;
 }
 
+int ip_route_replace(struct stack *st, const struct route *r)
+{
+	struct ip_layer *ip = &st->ip;
+	int err = route_check(st, r);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < ip->route_count; i++) {
+		if (!same_key(&ip->routes[i], r))
+			continue;
+		if (ip->routes[i].connected) /* it is the address's */
+			return -EEXIST;
+		ip->routes[i] = *r; /* the same key, so the same place */
+		return 0;
+	}
+	return ip_route_add(st, r);
+}
+
 int ip_route_connect(struct stack *st, const struct ifaddr *a)
 {
 	struct route r = {.dst = a->v4 & ipv4_mask(a->prefix_len),

@@ -185,6 +185,7 @@ static const char *const changes[] = {
     "tcp_metrics flush",
     "route add 10.0.0.0/8 via 10.77.0.1",
     "route del 10.77.0.0/24",
+    "route replace default via 10.77.0.1",
     "sysctl net.ipv4.tcp_sack=0",
     "sysctl net.ipv4.tcp_sack = 0",
     "ss kill sport = :80",
@@ -296,6 +297,18 @@ START_TEST(routes_are_shown_added_used_and_deleted)
 	row = json_array_get(json_object_get(doc, "routes"), 0);
 	ck_assert_str_eq(text(row, "type"), "local");
 	json_decref(doc);
+
+	json_decref(ask(d, "route replace 192.0.2.0/24 via 10.77.0.9 metric 5"));
+	doc = ask(d, "route");
+	ck_assert_uint_eq(json_array_size(json_object_get(doc, "routes")), 3);
+	row = row_with(json_object_get(doc, "routes"), "dst", "192.0.2.0/24");
+	ck_assert_str_eq(text(row, "gateway"), "10.77.0.9");
+	ck_assert_ptr_null(json_object_get(row, "mtu"));
+	json_decref(doc);
+	refused(d, "route replace 192.0.2.0/24 via 192.0.3.1 metric 5");
+	refused(d, "route replace 10.77.0.0/24 via 10.77.0.9");		    /* the address's own */
+	json_decref(ask(d, "route replace 198.51.100.0/24 via 10.77.0.9")); /* there is none */
+	json_decref(ask(d, "route del 198.51.100.0/24"));
 
 	json_decref(ask(d, "route del 192.0.2.0/24"));
 	refused(d, "route del 192.0.2.0/24");
