@@ -100,7 +100,7 @@ static bool is_and(const char *word)
 /* States and flags, wherever they stand; what is left is the expression. */
 json_t *ss_filter_parse(struct ss_filter *f, const struct control_call *call)
 {
-	char *rest[CONTROL_WORDS_MAX];
+	char *rest[CONTROL_WORDS_MAX] = {NULL};
 	char why[160];
 	bool first_state = true;
 	int left = 0;
