@@ -13,6 +13,8 @@
  *     somebody sent along: then the next try is in the next round, after the segments have left. If
  *     E has said that its end is near, it is read again at once, so that the FIN rides on the last
  *     bytes; should the end be one that calls for a RST, those bytes leave first.
+ *   - What marks the end of a write comes with the first of its bytes, so a read that is cut in the
+ *     midst of one ends it too early: reads of who marks are as long as the send buffer allows.
  *   - Every call does a bounded amount; what is left keeps its work bit.
  */
 #include "daemon/pump.h"
@@ -202,6 +204,7 @@ static bool read_stream(struct xsocket *xs, struct msghdr *msg, size_t asked, bo
 		inband_reached(xs, &rec);
 	else if (mark)
 		write_ended(xs, mark);
+	xs->marks |= mark && !option;
 	if (got == 0)
 		collected(xs, false);
 	return got > 0;
@@ -215,8 +218,9 @@ static bool collect_once(struct xsocket *xs, size_t *budget)
 	struct msghdr msg = {
 	    .msg_iov = iov, .msg_control = control, .msg_controllen = sizeof(control)};
 	bool urgent = xs->urgent && at_urgent(xs);
-	size_t want = xs->bulk && *budget > COLLECT_FIRST_BYTES ? *budget : COLLECT_FIRST_BYTES;
-	int spans = xs->wide || xs->bulk ? SPANS : COLLECT_SMALL_SPANS;
+	bool much = (xs->bulk || xs->marks) && *budget > COLLECT_FIRST_BYTES;
+	size_t want = much ? *budget : COLLECT_FIRST_BYTES;
+	int spans = xs->wide || xs->bulk || xs->marks ? SPANS : COLLECT_SMALL_SPANS;
 	size_t asked = room_of(xs, urgent ? 1 : want, spans, &msg), got;
 
 	if (asked == 0) {

@@ -135,6 +135,7 @@ static struct xsocket *xsocket_alloc(struct daemon *d, uint64_t cookie, const st
 	xs->uid = cred->uid;
 	xs->gid = cred->gid;
 	xs->pid = cred->pid;
+	xs->wide = true;
 	list_init(&xs->hash_node);
 	list_init(&xs->work_node);
 	list_init(&xs->untaken_node);

@@ -70,12 +70,13 @@ struct xsocket {
 	bool urgent : 1;     /* F has sent MSG_OOB that is not collected yet */
 	bool rx_blocked : 1; /* E is full: waits for EPOLLOUT */
 	bool bulk : 1;	     /* the last read filled what it was given */
-	bool wide : 1;	     /* ... or more than a block: the next one may, too */
-	bool ending : 1;     /* E says that its end is near: behind what is to be read */
-	bool torn : 1;	     /* ... and has come, by a close() that left bytes unread */
-	bool roomy : 1;	     /* E's send buffer is as large as it may be */
-	bool wrote : 1;	     /* the program has sent something, so it has taken the socket */
-	bool fast : 1;	     /* MSG_FASTOPEN: F is not writable while connecting */
+	bool wide : 1;	 /* ... or more than a block, or is yet to come: the next one may, too */
+	bool marks : 1;	 /* the program marks ends of writes: a read is not to cut one */
+	bool ending : 1; /* E says that its end is near: behind what is to be read */
+	bool torn : 1;	 /* ... and has come, by a close() that left bytes unread */
+	bool roomy : 1;	 /* E's send buffer is as large as it may be */
+	bool wrote : 1;	 /* the program has sent something, so it has taken the socket */
+	bool fast : 1;	 /* MSG_FASTOPEN: F is not writable while connecting */
 	bool late_write : 1; /* a write that finds the peer gone counts as sent (RPC_LATE) */
 	bool failed : 1;     /* the connection is dead; what was received is still delivered */
 	uint16_t ahead;	     /* options in E that were carried out already (inband.h) */

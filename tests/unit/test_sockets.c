@@ -305,6 +305,37 @@ START_TEST(the_end_of_a_write_says_that_more_follows)
 }
 END_TEST
 
+/* What arrives of a write of `len` bytes, more than a block of the send buffer, that more is to
+ * follow. */
+static size_t arrived_of_marked(int c, int s, size_t len)
+{
+	static char chunk[16384];
+	size_t got = 0;
+
+	memset(chunk, 'm', len);
+	chunk[len] = '\0';
+	send_marked(c, chunk, RPC_MARK_MORE);
+	run();
+	for (ssize_t n; (n = recv(s, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0;)
+		got += (size_t)n;
+	return got;
+}
+
+START_TEST(a_long_write_that_more_follows_is_not_cut_by_the_read)
+{
+	char got[16384];
+	int l, c, s;
+	connection(&l, &c, &s);
+	ck_assert_uint_lt(arrived_of_marked(c, s, 12000), 12000);
+	ck_assert_int_eq((int)send(c, "end", 3, MSG_NOSIGNAL), 3);
+	run_until(s, POLLIN);
+	while (recv(s, got, sizeof(got), MSG_DONTWAIT) > 0)
+		;
+	ck_assert_uint_lt(arrived_of_marked(c, s, 12000), 12000);
+	close_all(l, c, s);
+}
+END_TEST
+
 START_TEST(a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost)
 {
 	static uint8_t chunk[32768], in[65536], want[65536];
@@ -814,6 +845,7 @@ Suite *sockets_suite(void)
 	tcase_add_test(t, bytes_arrive_unchanged_both_ways);
 	tcase_add_test(t, what_a_timer_sets_off_at_both_ends_is_told_before_the_daemon_sleeps);
 	tcase_add_test(t, the_end_of_a_write_says_that_more_follows);
+	tcase_add_test(t, a_long_write_that_more_follows_is_not_cut_by_the_read);
 	tcase_add_test(t, a_reader_that_does_not_read_stops_the_writer_and_nothing_is_lost);
 	tcase_add_test(t, a_half_close_is_one);
 	tcase_add_test(t, bytes_written_before_close_arrive);
