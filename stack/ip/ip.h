@@ -85,6 +85,8 @@ int ip_route_del(struct stack *st, uint32_t dst, unsigned prefix_len,
 bool ip_route_get(const struct stack *st, unsigned i, struct route *out); /* i-th in lookup order */
 
 /* --- path MTU (RFC 1191) -------------------------------------------------------------------- */
+/* The MSS to offer over such a path (Linux: 256 at least). */
+uint32_t ip_mtu_to_advmss(uint32_t mtu_bytes);
 uint32_t ip_pmtu(struct stack *st, uint32_t dst, uint32_t link_mtu);
 void ip_pmtu_update(struct stack *st, uint32_t dst, uint32_t mtu); /* clamped to ip_min_pmtu */
 

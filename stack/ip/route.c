@@ -85,9 +85,17 @@ static void local_path(uint32_t dst, uint32_t src_hint, struct ip_path *out)
 				.local = true};
 }
 
+uint32_t ip_mtu_to_advmss(uint32_t mtu_bytes)
+{
+	uint32_t mss = mtu_bytes - IPV4_TCP_HDRS_BYTES;
+	return mss < IP_MIN_ADVMSS ? IP_MIN_ADVMSS : mss;
+}
+
+/* RFC 9293 3.7.1: of the effective MTU. As Linux that is the path's, as far as it is known: its way
+ * back is likely to be as narrow. */
 static uint32_t advertised_mss(const struct route *r, uint32_t mtu)
 {
-	uint32_t most = mtu - IPV4_TCP_HDRS_BYTES;
+	uint32_t most = ip_mtu_to_advmss(mtu);
 	uint32_t mss = r->advmss && r->advmss < most ? r->advmss : most;
 	return mss < IP_MIN_ADVMSS ? IP_MIN_ADVMSS : mss;
 }
@@ -114,9 +122,10 @@ int ip_route_output(struct stack *st, uint32_t dst, uint32_t src_hint, struct ip
 	uint32_t mtu = st->config.mtu_bytes;
 	if (r->mtu && r->mtu < mtu)
 		mtu = r->mtu;
+	mtu = ip_pmtu(st, dst, mtu);
 	*out = (struct ip_path){.src = src,
 				.nexthop = nexthop,
-				.mtu_bytes = ip_pmtu(st, dst, mtu),
+				.mtu_bytes = mtu,
 				.advmss = advertised_mss(r, mtu),
 				.window = r->window,
 				.initcwnd = r->initcwnd};

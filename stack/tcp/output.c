@@ -69,9 +69,7 @@ static void fill_syn_options(const struct tcp_sock *sk, struct tcp_options *opt)
 {
 	const struct sysctls *ctl = &sk->stack->sysctl;
 	bool offer = sk->c.state == TCP_SYN_SENT;
-	/* As Linux: no more than the path is known to carry. */
-	opt->mss = (uint16_t)min_u32(sk->advmss,
-				     max_u32(sk->pmtu_bytes, 576) - IPV4_HDR_BYTES - TCP_HDR_BYTES);
+	opt->mss = sk->advmss;
 	opt->has_ts = offer ? tcp_offers_timestamps(sk) : sk->c.tstamp_ok;
 	opt->sack_permitted = offer ? ctl->tcp_sack : sk->sack_ok;
 	opt->has_wscale = offer ? ctl->tcp_window_scaling : sk->wscale_ok;
@@ -505,6 +503,8 @@ void tcp_send_fin(struct tcp_sock *sk)
 static int transmit_syn(struct tcp_sock *sk, uint32_t len)
 {
 	uint8_t flags = TCP_SYN | (sk->c.state == TCP_SYN_RECV ? TCP_ACK : 0);
+	/* As Linux: no more than the path has turned out to carry since. */
+	sk->advmss = (uint16_t)min_u32(sk->advmss, ip_mtu_to_advmss(sk->pmtu_bytes));
 	return tcp_transmit(sk, sk->iss, len, flags | ecn_syn_flags(sk), max_u32(len, 1));
 }
 

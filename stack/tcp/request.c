@@ -6,8 +6,8 @@
  * Theory of operation
  *   - A request_sock is in the established hash under its four-tuple and on its listener's SYN
  *     queue. Its timer sends the SYN-ACK again, one second after the first and then twice as long
- *     each time, tcp_synack_retries times (or TCP_SYNCNT); then it is dropped. When the queue is
- *     more than half full of old ones their patience shrinks.
+ *     each time (tcp_rto_max_ms at most), tcp_synack_retries times (or TCP_SYNCNT); then it is
+ *     dropped. When the queue is more than half full of old ones their patience shrinks.
  *   - The SYN repeated is answered again; a RST or a SYN in the window ends it; an ACK of something
  *     else is reset; what lies outside the window is answered by an ACK, at a limited rate.
  *   - With TCP_DEFER_ACCEPT a bare ACK is only noted: the child is made when data comes, or when
@@ -63,11 +63,13 @@ static uint8_t defer_accept_retrans(const struct tcp_sock *listener)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* RFC 6298 2.1, 5.5, 2.5: a second, doubled each time, at most tcp_rto_max_ms. */
 static uint64_t timeout_us(const struct request_sock *req)
 {
-	uint64_t s = (uint64_t)TCP_TIMEOUT_INIT_S
-		     << (req->num_timeout < 16 ? req->num_timeout : 16);
-	return (s < TCP_REQUEST_RTO_MAX_S ? s : TCP_REQUEST_RTO_MAX_S) * SEC_US;
+	uint64_t us = TCP_TIMEOUT_INIT_S * SEC_US
+		      << (req->num_timeout < 16 ? req->num_timeout : 16);
+	uint64_t max_us = req->listener->stack->sysctl.tcp_rto_max_ms * 1000ull;
+	return us < max_us ? us : max_us;
 }
 
 uint64_t request_expires_us(const struct request_sock *req)

@@ -231,6 +231,12 @@ struct tcp_sock *tcp_peer_here(const struct tcp_sock *sk)
 
 /* --- the path and its segment size ------------------------------------------------------------ */
 
+static uint16_t advertised_mss(const struct tcp_sock *sk, const struct ip_path *path)
+{
+	uint32_t mss = sk->user_mss && sk->user_mss < path->advmss ? sk->user_mss : path->advmss;
+	return (uint16_t)(mss < 65535 ? mss : 65535);
+}
+
 int tcp_sock_route(struct tcp_sock *sk)
 {
 	struct ip_path path;
@@ -239,10 +245,8 @@ int tcp_sock_route(struct tcp_sock *sk)
 		return err;
 	if (sk->c.laddr.v4 == 0)
 		sk->c.laddr.v4 = path.src;
-	uint32_t advmss = path.advmss ? path.advmss : path.mtu_bytes - 40;
-	if (sk->user_mss && sk->user_mss < advmss)
-		advmss = sk->user_mss;
-	sk->advmss = (uint16_t)(advmss < 65535 ? advmss : 65535);
+	if (!sk->advmss) /* told once, in the handshake */
+		sk->advmss = advertised_mss(sk, &path);
 	if (path.window && (!sk->window_clamp || path.window < sk->window_clamp))
 		sk->window_clamp = path.window;
 	if (!sk->mss_clamp)

@@ -31,6 +31,8 @@ Suite *timewait_suite(void);
 Suite *sockopt_suite(void);
 Suite *figures_suite(void);
 Suite *connect_suite(void);
+Suite *mss_suite(void);
+Suite *syn_retries_suite(void);
 Suite *close_suite(void);
 Suite *reset_suite(void);
 Suite *shutdown_suite(void);

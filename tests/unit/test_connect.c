@@ -78,34 +78,6 @@ START_TEST(the_syn_offers_only_what_is_on)
 }
 END_TEST
 
-/* RFC 9293 3.7.1: 536 when the peer says nothing. */
-START_TEST(a_peer_without_options)
-{
-	wire_active_open(w, "", 5000);
-	ck_assert(!w->sk->sack_ok && !w->sk->wscale_ok && !w->sk->c.tstamp_ok);
-	wire_write(w, 1000);
-	wire_out(w, ". 1:537(536) ack 1 <no-ts>");
-	wire_out(w, "P. 537:1001(464) ack 1");
-}
-END_TEST
-
-START_TEST(segments_fit_the_peers_mss_with_options)
-{
-	wire_active_open(w, "mss 1000,ts 7 0", 5000);
-	wire_write(w, 1976);
-	wire_out(w, ". 1:989(988) ack 1");
-	wire_out(w, "P. 989:1977(988) ack 1");
-}
-END_TEST
-
-START_TEST(segments_fit_the_link)
-{
-	wire_active_open(w, "mss 9000", 60000);
-	wire_write(w, 1461);
-	wire_out(w, ". 1:1461(1460) ack 1");
-}
-END_TEST
-
 /* RFC 7323 2.2: the window in a SYN is not scaled, the next one is. */
 START_TEST(the_peers_window_is_scaled_after_its_syn)
 {
@@ -114,50 +86,6 @@ START_TEST(the_peers_window_is_scaled_after_its_syn)
 	ck_assert_uint_eq(w->sk->snd_wnd, 1000);
 	wire_in(w, ". 1:1(0) ack 1 win 1000");
 	ck_assert_uint_eq(w->sk->snd_wnd, 128000);
-}
-END_TEST
-
-START_TEST(user_mss_is_offered_and_obeyed)
-{
-	struct sock_addr peer = at(PEER_V4, WIRE_PEER_PORT);
-	w->sk = wire_socket(w);
-	w->at->port = 0;
-	wire_set_int(w->sk, 6, TCP_MAXSEG, 700);
-	ck_assert_int_eq(tcp_connect(w->sk, &peer), 0);
-	wire_flush(w);
-	wire_out(w, "S 0:0(0) <mss 700>");
-	wire_in(w, "S. 0:0(0) ack 1 win 9000 <mss 1460>");
-	wire_out(w, ". 1:1(0) ack 1");
-	wire_write(w, 701);
-	wire_out(w, ". 1:701(700) ack 1");
-}
-END_TEST
-
-START_TEST(the_syn_is_repeated_with_back_off)
-{
-	wire_connect(w);
-	wire_ms(w, 990);
-	wire_out_none(w);
-	wire_ms(w, 20);
-	wire_out(w, "S 0:0(0)");
-	wire_ms(w, 1950);
-	wire_out_none(w);
-	wire_ms(w, 60);
-	wire_out(w, "S 0:0(0)");
-	wire_counts(w, TcpExtTCPSynRetrans, 2);
-}
-END_TEST
-
-START_TEST(nobody_answers_timeout)
-{
-	wire_connect(w);
-	w->sk->syn_retries = 2;
-	wire_ms(w, 10000);
-	wire_state(w, TCP_CLOSE);
-	wire_events(w, TCP_EVENT_ERROR);
-	ck_assert_int_eq(tcp_error(w->sk), ETIMEDOUT);
-	ck_assert_int_eq(tcp_error(w->sk), 0);
-	wire_counts(w, TcpAttemptFails, 1);
 }
 END_TEST
 
@@ -429,16 +357,6 @@ START_TEST(icmp_errors_end_a_connect)
 END_TEST
 
 /* RFC 5927 4: an error must be about something in flight. */
-/* RFC 1191: what the path is known to carry; the MSS offered is no larger, as on Linux. */
-START_TEST(a_syn_offers_no_more_than_the_path_carries)
-{
-	wire_connect(w);
-	wire_icmp(w, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 800, 0);
-	wire_ms(w, 1100);
-	wire_out(w, "S 0:0(0) <mss 760>");
-}
-END_TEST
-
 START_TEST(icmp_about_another_sequence_number_is_ignored)
 {
 	wire_connect(w);
@@ -524,19 +442,6 @@ START_TEST(to_itself)
 }
 END_TEST
 
-/* --- routes ----------------------------------------------------------------------------------- */
-
-START_TEST(a_route_sets_mtu_mss_and_window)
-{
-	struct route r = {.dst = PEER_V4, .prefix_len = 32, .mtu = 1000, .window = 3000};
-	ck_assert_int_eq(ip_route_add(w->st, &r), 0);
-	wire_active_open(w, "mss 1460", 9000);
-	ck_assert_uint_le(tcp_receive_window(w->sk), 3000);
-	wire_write(w, 961);
-	wire_out(w, ". 1:961(960) ack 1");
-}
-END_TEST
-
 START_TEST(disconnect_makes_a_socket_new)
 {
 	wire_active_open(w, WIRE_OPTIONS, 500);
@@ -576,13 +481,7 @@ static TCase *opening(void)
 	tcase_add_test(tc, three_way_handshake);
 	tcase_add_test(tc, the_syn_offers_everything);
 	tcase_add_test(tc, the_syn_offers_only_what_is_on);
-	tcase_add_test(tc, a_peer_without_options);
-	tcase_add_test(tc, segments_fit_the_peers_mss_with_options);
-	tcase_add_test(tc, segments_fit_the_link);
 	tcase_add_test(tc, the_peers_window_is_scaled_after_its_syn);
-	tcase_add_test(tc, user_mss_is_offered_and_obeyed);
-	tcase_add_test(tc, the_syn_is_repeated_with_back_off);
-	tcase_add_test(tc, nobody_answers_timeout);
 	return tc;
 }
 
@@ -615,7 +514,6 @@ static TCase *errors(void)
 	tcase_add_test(tc, a_limit_on_sockets);
 	tcase_add_test(tc, close_while_connecting);
 	tcase_add_test(tc, icmp_errors_end_a_connect);
-	tcase_add_test(tc, a_syn_offers_no_more_than_the_path_carries);
 	tcase_add_test(tc, icmp_about_another_sequence_number_is_ignored);
 	tcase_add_test(tc, no_arp_answer_is_host_unreachable);
 	return tc;
@@ -628,7 +526,6 @@ static TCase *elsewhere(void)
 	tcase_add_test(tc, to_loopback);
 	tcase_add_test(tc, refused_on_loopback);
 	tcase_add_test(tc, to_itself);
-	tcase_add_test(tc, a_route_sets_mtu_mss_and_window);
 	tcase_add_test(tc, disconnect_makes_a_socket_new);
 	return tc;
 }

@@ -82,7 +82,7 @@ START_TEST(the_syn_ack_offers_nothing_that_is_off)
 }
 END_TEST
 
-/* The first again after a second, then twice as long each time, five times; then it is dropped. */
+/* RFC 6298 2.1, 5.5: the first again after a second, then twice as long each time, five times; then it is dropped. */
 START_TEST(the_syn_ack_is_sent_again_with_back_off_and_then_dropped)
 {
 	wire_listen(w, 5);
@@ -120,6 +120,25 @@ START_TEST(tcp_syncnt_and_the_sysctl_limit_the_retries)
 	wire_ms(w, 7100);
 	wire_out(w, "S. 0:0(0) ack 1");
 	wire_out(w, "S. 0:0(0) ack 1");
+	wire_out_none(w);
+	ck_assert_uint_eq(qlen(), 0);
+}
+END_TEST
+
+/* RFC 6298 2.5, as Linux since 6.15: tcp_rto_max_ms ends the SYN-ACK's doubling, too; the number of
+ * times stays. */
+START_TEST(tcp_rto_max_ends_the_doubling)
+{
+	stack_sysctls(w->st)->tcp_rto_max_ms = 3000;
+	wire_listen(w, 5);
+	half_open(4000);
+	static const unsigned seconds[] = {1, 2, 3, 3, 3};
+	for (unsigned i = 0; i < 5; i++)
+		wire_out_between(w, 1000 * seconds[i] - 10, 1000 * seconds[i] + 1,
+				 "S. 0:0(0) ack 1 <mss 1460,sackOK,wscale 7>");
+	wire_ms(w, 2900);
+	ck_assert_uint_eq(qlen(), 1);
+	wire_ms(w, 200);
 	wire_out_none(w);
 	ck_assert_uint_eq(qlen(), 0);
 }
@@ -372,9 +391,10 @@ Suite *request_suite(void)
 	    s, "SYN queue", setup, teardown, a_syn_makes_a_request_sock_and_nothing_else,
 	    the_syn_ack_agrees_to_what_both_have, the_syn_ack_offers_nothing_that_is_off,
 	    the_syn_ack_is_sent_again_with_back_off_and_then_dropped,
-	    tcp_syncnt_and_the_sysctl_limit_the_retries, a_crowded_queue_gives_up_sooner,
-	    a_repeated_syn_is_answered_again, repeated_syns_are_answered_at_a_limited_rate,
-	    a_reset_ends_the_request, a_reset_outside_the_window_does_not, a_bad_ack_is_reset,
+	    tcp_syncnt_and_the_sysctl_limit_the_retries, tcp_rto_max_ends_the_doubling,
+	    a_crowded_queue_gives_up_sooner, a_repeated_syn_is_answered_again,
+	    repeated_syns_are_answered_at_a_limited_rate, a_reset_ends_the_request,
+	    a_reset_outside_the_window_does_not, a_bad_ack_is_reset,
 	    a_new_syn_in_the_window_resets_the_request,
 	    what_lies_outside_the_window_is_acknowledged_at_a_limited_rate,
 	    an_old_timestamp_does_not_complete_the_handshake, a_segment_without_ack_is_dropped,

@@ -14,11 +14,6 @@ static void open_plain(void)
 	sender_open(&(struct sender_options){.no_sack = true}); /* no loss probes */
 }
 
-static void open_unanswered(void)
-{
-	sender_open_unanswered(&(struct sender_options){0});
-}
-
 /* Waits for the next segment; asserts that it came after about `us` (a tick more at most). */
 static void expect_after(uint64_t us)
 {
@@ -134,30 +129,6 @@ START_TEST(a_window_closed_over_data_does_not_end_the_connection)
 	ck_assert_uint_eq(sender_mib(TcpExtTCPTimeouts), 0);
 	peer_ack_window(3 * MSS, 5000);
 	ck_assert_uint_eq(tcp_outq_bytes(sender_sk), 0);
-}
-END_TEST
-
-/* --- SYN -------------------------------------------------------------------------------------- */
-
-START_TEST(the_syn_is_sent_again_and_given_up)
-{
-	sender_sk->syn_retries = 3;
-	expect_after(1 * SEC);
-	ck_assert_uint_eq(sender_sent().flags, TCP_SYN);
-	expect_after(2 * SEC);
-	expect_after(4 * SEC);
-	sender_wait(8 * SEC + 2 * MS);
-	expect_error(ETIMEDOUT);
-	ck_assert_uint_eq(sender_mib(TcpExtTCPSynRetrans), 3);
-}
-END_TEST
-
-START_TEST(tcp_syn_retries_holds_where_the_socket_says_nothing)
-{
-	stack_sysctls(sender_stack)->tcp_syn_retries = 1;
-	expect_after(1 * SEC);
-	sender_wait(2 * SEC + 2 * MS);
-	expect_error(ETIMEDOUT);
 }
 END_TEST
 
@@ -333,9 +304,5 @@ Suite *timers_suite(void)
 	tcase_add_test(tc, a_delayed_ack_comes_within_200_ms);
 	tcase_add_test(tc, data_takes_the_ack_with_it);
 	suite_add_tcase(s, tc);
-	TCase *syn = with("syn", open_unanswered);
-	tcase_add_test(syn, the_syn_is_sent_again_and_given_up);
-	tcase_add_test(syn, tcp_syn_retries_holds_where_the_socket_says_nothing);
-	suite_add_tcase(s, syn);
 	return s;
 }

@@ -152,17 +152,6 @@ END_TEST
 
 /* --- timers ----------------------------------------------------------------------------------- */
 
-START_TEST(syn_linear_timeouts_come_before_the_doubling)
-{
-	ctl()->tcp_syn_linear_timeouts = 2;
-	expect_after(1 * SEC);
-	expect_after(1 * SEC);
-	expect_after(1 * SEC);
-	expect_after(2 * SEC);
-	expect_after(4 * SEC);
-}
-END_TEST
-
 START_TEST(a_thin_stream_does_not_back_off_six_times)
 {
 	if (_i)
@@ -517,7 +506,6 @@ static void add_sender_tests(Suite *s)
 {
 	TCase *tc = sender_case(s, "SYN_SENT", open_unanswered);
 	tcase_add_test(tc, user_timeout_in_syn_sent);
-	tcase_add_test(tc, syn_linear_timeouts_come_before_the_doubling);
 
 	tc = sender_case(s, "without SACK", open_plain);
 	tcase_add_test(tc, no_more_waits_unsent_than_notsent_lowat);
