@@ -417,7 +417,8 @@ START_TEST(marks_instead_of_losses)
 	ck_assert_uint_gt(pair_stream(p, 10000000), 2000000);
 	const struct snmp_mib *there = stack_mib(p->st[1]), *here = stack_mib(p->st[0]);
 	ck_assert_uint_gt(there->counter[IpExtInCEPkts], 20);
-	ck_assert_uint_eq(p->out[0].stats.marked, there->counter[IpExtInCEPkts]);
+	uint64_t on_the_way = p->out[0].stats.marked - there->counter[IpExtInCEPkts];
+	ck_assert_uint_le(on_the_way, p->out[0].queued);
 	ck_assert_uint_gt(here->counter[TcpExtTCPDeliveredCE], 20);
 	ck_assert_uint_eq(here->counter[TcpRetransSegs], 0);
 	ck_assert_uint_lt(p->sender->cwnd_bytes, 200 * p->sender->mss_cache);

@@ -30,7 +30,7 @@ START_TEST(data_leaves_in_segments_of_one_mss)
 }
 END_TEST
 
-/* RFC 9293 3.9.1.2, MUST-60: the last segment of a write pushes. */
+/* RFC 9293 3.9.1.2, MUST-61: the last segment of a write pushes. */
 START_TEST(push_is_set_where_a_write_ends)
 {
 	sender_write(2 * MSS);

@@ -313,6 +313,19 @@ START_TEST(a_repetition_out_of_order)
 }
 END_TEST
 
+/* RFC 2883 4: a duplicate is reported once, in the ACK that its coming causes. */
+START_TEST(an_overlap_out_of_order_is_told_once)
+{
+	wire_in(w, ". 1001:2001(1000) ack 1 win 500");
+	wire_out(w, ". 1:1(0) ack 1 <sack 1001:2001>");
+	wire_in(w, ". 1501:2501(1000) ack 1 win 500");
+	wire_out(w, ". 1:1(0) ack 1 <sack 1501:2001 1001:2501>");
+	wire_in(w, ". 1:1001(1000) ack 1 win 500");
+	wire_out(w, ". 1:1(0) ack 2501 <no-sack>");
+	wire_counts(w, TcpExtTCPDSACKOfoSent, 1);
+}
+END_TEST
+
 START_TEST(overlaps_out_of_order_are_cut)
 {
 	wire_in(w, ". 1001:2001(1000) ack 1 win 500");
@@ -458,6 +471,7 @@ static TCase *order(void)
 	tcase_add_test(tc, a_whole_repetition);
 	tcase_add_test(tc, the_new_part_of_an_overlap);
 	tcase_add_test(tc, a_repetition_out_of_order);
+	tcase_add_test(tc, an_overlap_out_of_order_is_told_once);
 	tcase_add_test(tc, overlaps_out_of_order_are_cut);
 	tcase_add_test(tc, in_order_data_reaches_over_what_waits);
 	tcase_add_loop_test(tc, any_order_of_any_pieces, 0, 8);

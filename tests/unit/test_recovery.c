@@ -337,70 +337,6 @@ START_TEST(a_shrunken_path_is_no_congestion)
 }
 END_TEST
 
-/* --- the tail loss probe --------------------------------------------------------------------- */
-
-START_TEST(a_lost_tail_is_probed_after_two_round_trips)
-{
-	sender_write(10 * MSS);
-	sender_forget();
-	uint64_t took = sender_wait_sent(250000);
-	ck_assert_uint_ge(took, 2 * SENDER_RTT_US);
-	expect_segment(9 * MSS, MSS);
-	ck_assert_uint_eq(sender_mib(TcpExtTCPLossProbes), 1);
-	ck_assert_int_eq(sender_sk->ca_state, CA_OPEN);
-	sender_wait(SENDER_RTT_US);
-	sack_one(7 * MSS, 9 * MSS, 10 * MSS);
-	sender_wait_sent(60000); /* a quarter of a round trip: what is lost might be late only */
-	expect_segment(7 * MSS, MSS);
-	sender_wait(SENDER_RTT_US);
-	sack_one(8 * MSS, 9 * MSS, 10 * MSS);
-	expect_segment(8 * MSS, MSS);
-	ck_assert_uint_eq(sender_mib(TcpExtTCPTimeouts), 0);
-}
-END_TEST
-
-START_TEST(the_probe_is_new_data_if_there_is_any)
-{
-	sender_write(15 * MSS);
-	sender_forget();
-	sender_wait_sent(250000);
-	expect_segment(10 * MSS, MSS);
-	expect_silence();
-}
-END_TEST
-
-/* RFC 8985 7.4.2 */
-START_TEST(a_loss_the_probe_repaired_still_counts)
-{
-	sender_write(10 * MSS);
-	sender_forget();
-	sender_wait_sent(250000);
-	sender_forget();
-	peer_ack(10 * MSS);
-	uint32_t cwnd = sender_sk->cwnd_bytes;
-	sender_write(MSS);
-	peer_ack(11 * MSS);
-	ck_assert_uint_lt(sender_sk->cwnd_bytes, cwnd);
-	ck_assert_uint_eq(sender_mib(TcpExtTCPLossProbeRecovery), 1);
-}
-END_TEST
-
-START_TEST(a_probe_that_was_needless_costs_nothing)
-{
-	sender_write(10 * MSS);
-	sender_forget();
-	sender_wait_sent(250000);
-	sender_forget();
-	peer_sack(10 * MSS, 1, (const uint32_t[][2]){{9 * MSS, 10 * MSS}}); /* D-SACK */
-	uint32_t cwnd = sender_sk->cwnd_bytes;
-	sender_write(MSS);
-	peer_ack(11 * MSS);
-	ck_assert_uint_ge(sender_sk->cwnd_bytes, cwnd);
-	ck_assert_uint_eq(sender_mib(TcpExtTCPLossProbeRecovery), 0);
-	ck_assert_uint_eq(sender_mib(TcpExtTCPDSACKRecv), 1);
-}
-END_TEST
-
 /* --- the RTO --------------------------------------------------------------------------------- */
 
 static void time_out(void)
@@ -560,10 +496,6 @@ Suite *recovery_suite(void)
 	tcase_add_test(sack, a_sack_of_a_part_of_a_segment_is_of_none);
 	tcase_add_test(sack, a_peer_that_reneges_gets_everything_again);
 	tcase_add_test(sack, a_shrunken_path_is_no_congestion);
-	tcase_add_test(sack, a_lost_tail_is_probed_after_two_round_trips);
-	tcase_add_test(sack, the_probe_is_new_data_if_there_is_any);
-	tcase_add_test(sack, a_loss_the_probe_repaired_still_counts);
-	tcase_add_test(sack, a_probe_that_was_needless_costs_nothing);
 	tcase_add_test(sack, a_timeout_sends_one_segment_and_starts_slowly);
 	tcase_add_test(sack, a_needless_recovery_is_undone_by_dsack);
 	tcase_add_test(sack, an_ack_of_what_was_not_sent_is_challenged);

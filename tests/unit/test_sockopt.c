@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* setsockopt() and getsockopt(): values, clamping and errnos as Linux has them. */
+/* setsockopt() and getsockopt(): values, clamping and errnos as Linux has them; where an RFC says that a
+ * program must be able to ask for it, that is named. */
 #include <asm/socket.h>
 #include <errno.h>
 #include <limits.h>
@@ -130,6 +131,7 @@ START_TEST(buffers_begin_with_the_sysctls_defaults)
 }
 END_TEST
 
+/* RFC 9293 3.8.6 */
 START_TEST(a_small_receive_buffer_offers_a_small_window)
 {
 	struct wire_segment s;
@@ -142,7 +144,7 @@ START_TEST(a_small_receive_buffer_offers_a_small_window)
 }
 END_TEST
 
-/* --- SO_LINGER ------------------------------------------------------------------------------- */
+/* --- SO_LINGER (CLOSE or ABORT: RFC 9293 3.10.4, 3.10.5) --------------------------------------- */
 
 START_TEST(linger)
 {
@@ -192,6 +194,7 @@ START_TEST(so_error_is_read_once)
 }
 END_TEST
 
+/* RFC 9293 3.9.2.2, MUST-56: a soft error is told and ends nothing. */
 START_TEST(so_error_tells_of_icmp)
 {
 	wire_active_open(w, "mss 1460", 512);
@@ -247,8 +250,9 @@ START_TEST(an_answer_is_cut_to_the_room)
 }
 END_TEST
 
-/* --- IPPROTO_IP ------------------------------------------------------------------------------ */
+/* --- IPPROTO_IP (RFC 9293 3.9.2) -------------------------------------------------------------- */
 
+/* MUST-49: the TTL is configurable. */
 START_TEST(ip_ttl)
 {
 	ck_assert_int_eq(get_int(IPPROTO_IP, IP_TTL), 64);
@@ -261,6 +265,7 @@ START_TEST(ip_ttl)
 }
 END_TEST
 
+/* MUST-48, SHLD-22: the program's to say, and to change; RFC 3168 5: but for two bits. */
 START_TEST(ip_tos_keeps_the_ecn_bits_to_itself)
 {
 	ck_assert_int_eq(set_int(IPPROTO_IP, IP_TOS, 0x13), 0);
@@ -277,6 +282,7 @@ START_TEST(ip_mtu_needs_a_connection)
 }
 END_TEST
 
+/* MUST-51 to MUST-53 need options of the program: there are none here. */
 START_TEST(ip_options_are_none)
 {
 	uint8_t buf[40];
@@ -288,6 +294,7 @@ END_TEST
 
 /* --- IPPROTO_TCP ----------------------------------------------------------------------------- */
 
+/* RFC 9293 3.8.2 */
 START_TEST(congestion_control_by_name)
 {
 	char name[32];
@@ -345,6 +352,7 @@ START_TEST(linger2)
 }
 END_TEST
 
+/* RFC 9293 3.8.6 */
 START_TEST(window_clamp)
 {
 	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_WINDOW_CLAMP, 10), 0);
@@ -359,6 +367,7 @@ START_TEST(window_clamp)
 }
 END_TEST
 
+/* RFC 9293 3.7.1, Eff.snd.MSS */
 START_TEST(maxseg_of_a_connection_is_what_is_used)
 {
 	ck_assert_int_eq(set_int(IPPROTO_TCP, TCP_MAXSEG, 0), 0);
@@ -368,6 +377,7 @@ START_TEST(maxseg_of_a_connection_is_what_is_used)
 }
 END_TEST
 
+/* RFC 9293 3.7.4, MUST-17 */
 START_TEST(nodelay_and_the_end_of_a_cork_send_at_once)
 {
 	wire_active_open(w, "mss 1460", 5000);
@@ -386,6 +396,7 @@ START_TEST(nodelay_and_the_end_of_a_cork_send_at_once)
 }
 END_TEST
 
+/* RFC 9293 3.8.6.3 */
 START_TEST(quickack_sends_the_ack_that_waits)
 {
 	wire_passive_open(w, "mss 1460", 5000);
@@ -401,6 +412,7 @@ START_TEST(quickack_sends_the_ack_that_waits)
 }
 END_TEST
 
+/* RFC 9293 3.8.4, MUST-24: on or off for each connection. */
 START_TEST(keepalive_can_begin_on_a_live_connection)
 {
 	wire_passive_open(w, "mss 1460", 5000);
@@ -417,7 +429,7 @@ START_TEST(keepalive_can_begin_on_a_live_connection)
 }
 END_TEST
 
-/* --- TCP_INFO -------------------------------------------------------------------------------- */
+/* --- TCP_INFO (STATUS: RFC 9293 3.10.6) ------------------------------------------------------- */
 
 static struct tcp_info info_of(struct tcp_sock *s)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SYN cookies: a full SYN queue goes on answering, and only who has seen the answer gets in. */
+/* SYN cookies (RFC 4987 3.6): a full SYN queue goes on answering, and only who has seen the answer gets
+ * in. What is said below of an ACK is said in LISTEN: RFC 9293 3.10.7.2. */
 #include "tests/unit/suites.h"
 #include "tests/unit/wire.h"
 
@@ -23,6 +24,7 @@ static void expect_nobody(void)
 	ck_assert_uint_eq(tcp_count(w->st).request_socks, 0);
 }
 
+/* RFC 4987 3.6: the state is in the initial sequence number. */
 START_TEST(a_cookie_costs_no_memory)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -36,6 +38,7 @@ START_TEST(a_cookie_costs_no_memory)
 }
 END_TEST
 
+/* RFC 9293 3.5, figure 6, with the second step forgotten. */
 START_TEST(its_ack_makes_a_connection)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -54,6 +57,7 @@ START_TEST(its_ack_makes_a_connection)
 }
 END_TEST
 
+/* RFC 9293 3.10.7.4, seventh */
 START_TEST(data_with_the_ack_is_kept)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -64,7 +68,7 @@ START_TEST(data_with_the_ack_is_kept)
 }
 END_TEST
 
-/* The ACK and the first bytes were lost: what comes after them must not pass for the beginning. */
+/* RFC 9293 3.10.7.4, fifth: the ACK and the first bytes were lost: what comes after them must not pass for the beginning. */
 START_TEST(a_cookie_is_good_for_its_sequence_number_only)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -75,7 +79,7 @@ START_TEST(a_cookie_is_good_for_its_sequence_number_only)
 }
 END_TEST
 
-/* 536, 1300, 1440 and 1460: the largest that is not more than the peer's. */
+/* RFC 9293 3.7.1, MUST-15, as far as two bits can say it. 536, 1300, 1440 and 1460: the largest that is not more than the peer's. */
 START_TEST(the_cookie_keeps_the_mss)
 {
 	static const uint16_t mss[][2] = {{0, 536},	{100, 536},   {536, 536},
@@ -93,6 +97,7 @@ START_TEST(the_cookie_keeps_the_mss)
 }
 END_TEST
 
+/* RFC 4987 3.6: what the cookie has no bits for is not agreed to. */
 START_TEST(without_timestamps_there_is_no_other_option)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460,sackOK,wscale 7>");
@@ -104,6 +109,7 @@ START_TEST(without_timestamps_there_is_no_other_option)
 }
 END_TEST
 
+/* RFC 7323 3.2: the echo brings back what the SYN-ACK said. */
 START_TEST(timestamps_carry_the_options)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460,sackOK,ts 77 0,wscale 9>");
@@ -119,6 +125,7 @@ START_TEST(timestamps_carry_the_options)
 }
 END_TEST
 
+/* RFC 7323 1.3: an option is used only if both SYNs had it. */
 START_TEST(timestamps_say_what_is_missing_too)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460,ts 77 0>");
@@ -129,7 +136,7 @@ START_TEST(timestamps_say_what_is_missing_too)
 }
 END_TEST
 
-/* The clock in the timestamp is never ahead of the true one, and at most 64 ms behind. */
+/* RFC 7323 5.4: it serves PAWS and RTTM all the same. The clock in the timestamp is never ahead of the true one, and at most 64 ms behind. */
 START_TEST(the_timestamp_stays_a_clock)
 {
 	wire_ms(w, (uint64_t)_i * 7);
@@ -143,6 +150,7 @@ START_TEST(the_timestamp_stays_a_clock)
 }
 END_TEST
 
+/* RFC 9293 3.10.7.2, second */
 START_TEST(a_forged_ack_is_reset)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -161,7 +169,7 @@ START_TEST(a_forged_ack_is_reset)
 }
 END_TEST
 
-/* One in 2^22 would be let in by chance. */
+/* RFC 9293 3.4.1, RFC 6528: a sequence number that cannot be guessed. One in 2^22 would be let in by chance. */
 START_TEST(guessing_does_not_help)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -173,6 +181,7 @@ START_TEST(guessing_does_not_help)
 }
 END_TEST
 
+/* RFC 4987 3.6: its hash is over the time as well. */
 START_TEST(a_cookie_is_good_for_a_minute)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -183,6 +192,7 @@ START_TEST(a_cookie_is_good_for_a_minute)
 }
 END_TEST
 
+/* RFC 4987 3.6; and it may be shown again meanwhile, which is as old an ACK. */
 START_TEST(a_stale_cookie_is_refused)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");
@@ -212,6 +222,7 @@ START_TEST(without_an_overflow_no_cookie_is_believed)
 }
 END_TEST
 
+/* RFC 4987 1: what it is for. */
 START_TEST(a_syn_flood_leaves_the_door_open)
 {
 	struct sysctls *ctl = stack_sysctls(w->st);
@@ -234,6 +245,7 @@ START_TEST(a_syn_flood_leaves_the_door_open)
 }
 END_TEST
 
+/* RFC 4987 2: either bound of the queue. */
 START_TEST(tcp_max_syn_backlog_fills_the_queue_too)
 {
 	struct sysctls *ctl = stack_sysctls(w->st);
@@ -249,6 +261,7 @@ START_TEST(tcp_max_syn_backlog_fills_the_queue_too)
 }
 END_TEST
 
+/* RFC 9293 3.10.7.4: as lost; the peer, whose data is not acknowledged, sends it again. */
 START_TEST(a_full_accept_queue_drops_the_ack_of_a_cookie)
 {
 	ck_assert_int_eq(tcp_listen(w->listener, 0), 0);
@@ -271,6 +284,7 @@ START_TEST(a_full_accept_queue_drops_the_ack_of_a_cookie)
 }
 END_TEST
 
+/* RFC 9293 3.10.7.2, second */
 START_TEST(switched_off_nothing_is_believed)
 {
 	wire_in(w, "S 0:0(0) win 65535 <mss 1460>");

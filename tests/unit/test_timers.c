@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection does when nothing comes. */
+/* What a connection does when nothing comes: RFC 6298, RFC 9293 3.8.1 (retransmission), 3.8.3 (giving up),
+ * 3.8.4 (keepalive), 3.8.6.1 (zero window), 3.8.6.3 (delayed ACKs). Of a SYN: test_syn_retries.c. */
 #include <errno.h>
 
 #include "tests/unit/sender.h"
@@ -30,8 +31,9 @@ static void expect_error(int err)
 	ck_assert_int_eq(tcp_state(sender_sk), TCP_CLOSE);
 }
 
-/* --- RTO -------------------------------------------------------------------------------------- */
+/* --- RTO (RFC 6298) --------------------------------------------------------------------------- */
 
+/* 5.5; RFC 9293 3.8.2, MUST-19 */
 START_TEST(the_rto_doubles)
 {
 	sender_write(100);
@@ -41,6 +43,7 @@ START_TEST(the_rto_doubles)
 }
 END_TEST
 
+/* 2.5, 5.5: a maximum may be placed on it. */
 START_TEST(the_rto_stops_doubling_at_its_maximum)
 {
 	stack_sysctls(sender_stack)->tcp_rto_max_ms = 1000;
@@ -52,6 +55,55 @@ START_TEST(the_rto_stops_doubling_at_its_maximum)
 }
 END_TEST
 
+/* 5.1: the timer is the oldest segment's; what is sent behind it does not put it off. */
+START_TEST(more_data_does_not_put_the_timer_off)
+{
+	sender_write(MSS);
+	sender_wait(200 * MS);
+	sender_write(MSS);
+	expect_after(100 * MS);
+	expect_segment(0, MSS);
+}
+END_TEST
+
+/* 5.3: an ACK of new data starts it anew, for what is left. */
+START_TEST(an_ack_of_new_data_starts_the_timer_anew)
+{
+	sender_write(MSS);
+	sender_wait(SENDER_RTT_US);
+	sender_write(MSS);
+	sender_wait(SENDER_RTT_US);
+	peer_ack(MSS);
+	expect_after(sender_sk->rto_us);
+	expect_segment(MSS, MSS);
+}
+END_TEST
+
+/* ... and one of nothing new does not. */
+START_TEST(a_duplicate_ack_does_not)
+{
+	sender_write(3 * MSS);
+	sender_wait(SENDER_RTT_US);
+	peer_ack(0);
+	expect_after(300 * MS - SENDER_RTT_US);
+	expect_segment(0, MSS);
+}
+END_TEST
+
+/* 5.2: with nothing in flight there is no timer. */
+START_TEST(an_ack_of_everything_stops_the_timer)
+{
+	sender_write(3 * MSS);
+	sender_wait(SENDER_RTT_US);
+	peer_ack(3 * MSS);
+	sender_forget();
+	sender_wait(100 * SEC);
+	expect_silence();
+	ck_assert_uint_eq(sender_mib(TcpExtTCPTimeouts), 0);
+}
+END_TEST
+
+/* 5.7 and the end of 5: a new sample, of what was sent once (3, Karn), sets it anew. */
 START_TEST(progress_takes_the_backoff_back)
 {
 	sender_write(2 * MSS);
@@ -66,6 +118,7 @@ START_TEST(progress_takes_the_backoff_back)
 }
 END_TEST
 
+/* RFC 9293 3.8.3, MUST-20: R2, by default what fifteen retransmissions take. */
 START_TEST(retries2_ends_the_connection)
 {
 	stack_sysctls(sender_stack)->tcp_retries2 = 3; /* 200 ms * (1 + 2 + 4 + 8) */
@@ -78,6 +131,7 @@ START_TEST(retries2_ends_the_connection)
 }
 END_TEST
 
+/* RFC 9293 3.9.2.2, MUST-56: unreachable is a hint; what it said is told in the end. */
 START_TEST(what_icmp_said_is_the_reason)
 {
 	stack_sysctls(sender_stack)->tcp_retries2 = 3;
@@ -88,7 +142,7 @@ START_TEST(what_icmp_said_is_the_reason)
 }
 END_TEST
 
-/* RFC 5482 */
+/* RFC 5482 3.1: instead of retries2, to the time. */
 START_TEST(the_user_timeout_ends_the_connection)
 {
 	sender_sk->user_timeout_ms = 2000;
@@ -100,6 +154,7 @@ START_TEST(the_user_timeout_ends_the_connection)
 }
 END_TEST
 
+/* RFC 9293 3.8.3 lets the program choose R2; for one that has gone tcp_orphan_retries does. */
 START_TEST(an_orphan_is_given_up_sooner)
 {
 	stack_sysctls(sender_stack)->tcp_orphan_retries = 2;
@@ -114,6 +169,7 @@ START_TEST(an_orphan_is_given_up_sooner)
 }
 END_TEST
 
+/* RFC 9293 3.8.6, MUST-35; 3.8.6.1, MUST-37: as long as the peer answers. */
 START_TEST(a_window_closed_over_data_does_not_end_the_connection)
 {
 	stack_sysctls(sender_stack)->tcp_retries2 = 3;
@@ -132,7 +188,7 @@ START_TEST(a_window_closed_over_data_does_not_end_the_connection)
 }
 END_TEST
 
-/* --- zero window ------------------------------------------------------------------------------ */
+/* --- zero window (RFC 9293 3.8.6.1) ----------------------------------------------------------- */
 
 static void close_window(void)
 {
@@ -142,6 +198,7 @@ static void close_window(void)
 	sender_forget();
 }
 
+/* MUST-36, SHLD-29, SHLD-30: after an RTO, and then exponentially apart. */
 START_TEST(probes_back_off)
 {
 	close_window();
@@ -152,6 +209,7 @@ START_TEST(probes_back_off)
 }
 END_TEST
 
+/* MUST-37: indefinitely. */
 START_TEST(a_window_that_stays_closed_but_answers_is_waited_for)
 {
 	stack_sysctls(sender_stack)->tcp_retries2 = 3;
@@ -165,6 +223,7 @@ START_TEST(a_window_that_stays_closed_but_answers_is_waited_for)
 }
 END_TEST
 
+/* RFC 9293 3.8.3: a peer that is not there is given up, as with data. */
 START_TEST(unanswered_probes_end_the_connection)
 {
 	stack_sysctls(sender_stack)->tcp_retries2 = 3;
@@ -174,6 +233,7 @@ START_TEST(unanswered_probes_end_the_connection)
 }
 END_TEST
 
+/* RFC 5482 3.1 */
 START_TEST(the_user_timeout_ends_probing)
 {
 	sender_sk->user_timeout_ms = 3000;
@@ -183,7 +243,7 @@ START_TEST(the_user_timeout_ends_probing)
 }
 END_TEST
 
-/* --- keepalive -------------------------------------------------------------------------------- */
+/* --- keepalive (RFC 9293 3.8.4; only where asked for: MUST-24, MUST-25) ------------------------ */
 
 static void keepalive(uint32_t idle, uint32_t interval, uint32_t count)
 {
@@ -194,6 +254,7 @@ static void keepalive(uint32_t idle, uint32_t interval, uint32_t count)
 	tcp_keepalive_start(sender_sk, idle * SEC);
 }
 
+/* SHLD-12: no data; its number is before what is expected, so that the peer answers. */
 START_TEST(an_idle_connection_is_probed)
 {
 	keepalive(10, 3, 3);
@@ -209,6 +270,7 @@ START_TEST(an_idle_connection_is_probed)
 }
 END_TEST
 
+/* MUST-29: one probe that is not answered proves nothing; so many do. */
 START_TEST(a_dead_peer_is_found)
 {
 	keepalive(10, 3, 3);
@@ -223,6 +285,7 @@ START_TEST(a_dead_peer_is_found)
 }
 END_TEST
 
+/* MUST-26: only where nothing has come for that long. */
 START_TEST(traffic_puts_the_probe_off)
 {
 	keepalive(10, 3, 3);
@@ -235,6 +298,25 @@ START_TEST(traffic_puts_the_probe_off)
 }
 END_TEST
 
+/* MUST-26: nor while data is in flight or waits for the window: it has timers of its own. */
+START_TEST(data_that_waits_is_not_probed_for)
+{
+	keepalive(1, 1, 1);
+	sender_write(MSS);
+	sender_wait(5 * SEC);
+	ck_assert_uint_eq(sender_mib(TcpExtTCPKeepAlive), 0);
+	peer_ack_window(MSS, 0);
+	sender_write(MSS);
+	for (unsigned i = 0; i < 5; i++) {
+		sender_wait(2 * SEC);
+		peer_ack_window(MSS, 0);
+	}
+	ck_assert_uint_eq(sender_mib(TcpExtTCPKeepAlive), 0);
+	ck_assert_int_eq(tcp_state(sender_sk), TCP_ESTABLISHED);
+}
+END_TEST
+
+/* As Linux: a TCP_USER_TIMEOUT counts instead of the number of probes. */
 START_TEST(the_user_timeout_replaces_the_count)
 {
 	keepalive(10, 3, 100);
@@ -244,8 +326,9 @@ START_TEST(the_user_timeout_replaces_the_count)
 }
 END_TEST
 
-/* --- delayed ACK ------------------------------------------------------------------------------ */
+/* --- delayed ACK (RFC 9293 3.8.6.3) ----------------------------------------------------------- */
 
+/* MUST-40: in less than 0.5 s. */
 START_TEST(a_delayed_ack_comes_within_200_ms)
 {
 	sender_sk->quick_acks = 0;
@@ -261,6 +344,7 @@ START_TEST(a_delayed_ack_comes_within_200_ms)
 }
 END_TEST
 
+/* SHLD-18: what the delay is for. */
 START_TEST(data_takes_the_ack_with_it)
 {
 	sender_sk->quick_acks = 0;
@@ -287,6 +371,10 @@ Suite *timers_suite(void)
 	TCase *tc = with("timers", open_plain);
 	tcase_add_test(tc, the_rto_doubles);
 	tcase_add_test(tc, the_rto_stops_doubling_at_its_maximum);
+	tcase_add_test(tc, more_data_does_not_put_the_timer_off);
+	tcase_add_test(tc, an_ack_of_new_data_starts_the_timer_anew);
+	tcase_add_test(tc, a_duplicate_ack_does_not);
+	tcase_add_test(tc, an_ack_of_everything_stops_the_timer);
 	tcase_add_test(tc, progress_takes_the_backoff_back);
 	tcase_add_test(tc, retries2_ends_the_connection);
 	tcase_add_test(tc, what_icmp_said_is_the_reason);
@@ -300,6 +388,7 @@ Suite *timers_suite(void)
 	tcase_add_test(tc, an_idle_connection_is_probed);
 	tcase_add_test(tc, a_dead_peer_is_found);
 	tcase_add_test(tc, traffic_puts_the_probe_off);
+	tcase_add_test(tc, data_that_waits_is_not_probed_for);
 	tcase_add_test(tc, the_user_timeout_replaces_the_count);
 	tcase_add_test(tc, a_delayed_ack_comes_within_200_ms);
 	tcase_add_test(tc, data_takes_the_ack_with_it);

@@ -416,6 +416,64 @@ START_TEST(a_buffer_made_larger_by_the_program)
 }
 END_TEST
 
+/* --- not silly (RFC 9293 3.8.6.2.2) ----------------------------------------------------------- */
+
+/* A buffer for ten segments, as WND.SCALE 7 tells it: in units of 128 bytes. */
+static void open_scaled(void)
+{
+	w = wire_new();
+	wire_listen(w, 5);
+	wire_set_int(w->listener, SOL_SOCKET, SO_RCVBUF, 10000);
+	wire_passive_open(w, "mss 1000,sackOK,wscale 7", 500);
+	ck_assert_uint_eq(tcp_full_space(w->sk), 10000);
+}
+
+/* The window is `left` wide, the rest of the buffer unread. */
+static void fill_but(uint32_t left)
+{
+	for (uint32_t now; (now = tcp_receive_window(w->sk)) > left;)
+		wire_data_in(w, min_u32(now - left, 1000));
+	wire_ms(w, 500);
+	wire_out_forget(w);
+}
+
+static void probe(unsigned win)
+{
+	uint32_t at = wire_next_seq(w);
+	wire_in(w, ". %u:%u(1) ack 1 win 500", at, at + 1);
+	wire_out(w, ". 1:1(0) ack %u win %u", at, win);
+}
+
+/* MUST-39: with less room than a segment needs the window stays closed, to a probe as well. */
+START_TEST(a_closed_window_opens_by_a_segment)
+{
+	fill_but(0);
+	/* What was offered once is honoured, and rounded up: a little more than the buffer has come. */
+	wire_read(w, wire_unread(w) - 10000 + 500);
+	wire_out_none(w);
+	probe(0);
+	wire_read(w, 400);
+	wire_out_none(w);
+	probe(0);
+	wire_read(w, 250);
+	wire_out(w, ". 1:1(0) ack %u win %u", wire_next_seq(w), 1150 / 128);
+}
+END_TEST
+
+/* An open one is told of again when it has grown by two segments: each byte read is no news. */
+START_TEST(an_open_window_grows_by_two_segments)
+{
+	fill_but(3000);
+	uint32_t now = tcp_receive_window(w->sk), room = 10000 - wire_unread(w);
+	for (; room + 100 < now + 2000; room += 100) {
+		wire_read(w, 100);
+		wire_out_none(w);
+	}
+	wire_read(w, 250);
+	wire_out(w, ". 1:1(0) ack %u win %u", wire_next_seq(w), (room + 250) / 128);
+}
+END_TEST
+
 /* --- closed (RFC 9293 3.8.6.1, 3.10.7.4) ------------------------------------------------------ */
 
 static void close_window(void)
@@ -546,6 +604,14 @@ static TCase *small(void)
 	return tc;
 }
 
+static TCase *not_silly(void)
+{
+	TCase *tc = tests("not silly", open_scaled);
+	tcase_add_test(tc, a_closed_window_opens_by_a_segment);
+	tcase_add_test(tc, an_open_window_grows_by_two_segments);
+	return tc;
+}
+
 static TCase *own_opening(void)
 {
 	TCase *tc = tests("own opening", setup_closed);
@@ -572,6 +638,7 @@ Suite *window_suite(void)
 	suite_add_tcase(s, offered());
 	suite_add_tcase(s, closed());
 	suite_add_tcase(s, small());
+	suite_add_tcase(s, not_silly());
 	suite_add_tcase(s, own_opening());
 	suite_add_tcase(s, memory());
 	return s;
