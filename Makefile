@@ -38,7 +38,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 FUZZ_SRC := $(sort $(filter-out tests/fuzz/engine.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))) \
 	tests/sim/stack_invariants.c tests/unit/host.c tests/unit/bench.c tests/unit/program.c
-FUZZ_TARGETS := frames words
+FUZZ_TARGETS := frames words programs
 DAEMON_UNIT_SRC := $(filter-out daemon/main.c,$(DAEMON_SRC))
 ALL_SRC := $(STACK_SRC) $(SHIM_SRC) $(RPC_SRC) $(DAEMON_SRC) $(CTL_SRC) $(UNIT_SRC)
 

@@ -21,8 +21,9 @@
 
 typedef void fuzz_fn(const uint8_t *data, size_t len);
 
-fuzz_fn fuzz_frames; /* frames into a stack with connections, whose programs do this and that */
-fuzz_fn fuzz_words;  /* what people write: control requests, configuration, rules */
+fuzz_fn fuzz_frames;   /* frames into a stack with connections, whose programs do this and that */
+fuzz_fn fuzz_words;    /* what people write: control requests, configuration, rules */
+fuzz_fn fuzz_programs; /* descriptors, requests and bytes of programs */
 
 #define FUZZ_INPUT_MAX 4096 /* more is cut off */
 

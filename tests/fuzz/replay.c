@@ -7,7 +7,7 @@
 static const struct {
 	const char *name;
 	fuzz_fn *fn;
-} targets[] = {{"frames", fuzz_frames}, {"words", fuzz_words}};
+} targets[] = {{"frames", fuzz_frames}, {"words", fuzz_words}, {"programs", fuzz_programs}};
 
 static fuzz_fn *find(const char *name)
 {
