@@ -158,11 +158,12 @@ static void op_accept(struct play *p)
 	int f = *slot(p);
 	if (f < 0 || recvmsg(f, &msg, MSG_DONTWAIT) <= 0)
 		return;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		int fd;
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-		put(p, fd);
-	}
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
+			put(p, fd);
+		}
 }
 
 static void op_write(struct play *p)
