@@ -151,6 +151,8 @@ void direct_join(struct xsocket *client, struct xsocket *server)
 	p->server = server;
 	server->direct = client->direct;
 	server->state = XS_DIRECT;
+	client->direct_mark = server->direct_mark =
+	    client->d->direct.mark; /* so the next sweep differs */
 	daemon_count(client->d, XtcpdDirect);
 	client->d->direct.joined++;
 	sweep_in(client->d, SWEEP_FIRST_US);
