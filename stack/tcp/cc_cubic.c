@@ -196,7 +196,7 @@ static void cubic_loss(struct tcp_sock *sk)
 	struct cubic *c = cubic_of(sk);
 	c->epoch_ms = 0;
 	c->w_max = 0;
-	hystart_begin(&c->hystart, sk);
+	hystart_again(&c->hystart, sk);
 }
 
 /* RFC 9438 5.8: time in which nothing was sent is not part of the function's time. */

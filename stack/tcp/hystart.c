@@ -56,6 +56,14 @@ void hystart_begin(struct hystart *h, const struct tcp_sock *sk)
 	new_round(h, sk);
 }
 
+void hystart_again(struct hystart *h, const struct tcp_sock *sk)
+{
+	if (h->mode == HYSTART_LINUX)
+		hystart_begin(h, sk);
+	else
+		h->done = true;
+}
+
 static void end_slow_start(struct hystart *h, struct tcp_sock *sk)
 {
 	h->done = true;

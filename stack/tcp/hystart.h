@@ -28,6 +28,9 @@ struct hystart {
 };
 
 void hystart_begin(struct hystart *h, const struct tcp_sock *sk); /* slow start begins */
+/* ... and after a time-out once more. RFC 9406 4.3: HyStart++ is for the first one, later ones know
+ * where to end; Linux's HyStart is for all. */
+void hystart_again(struct hystart *h, const struct tcp_sock *sk);
 /* In slow start, before cwnd grows: may set ssthresh. */
 void hystart_on_ack(struct hystart *h, struct tcp_sock *sk, const struct ack_sample *s);
 /* As tcp_slow_start(), which it calls. */

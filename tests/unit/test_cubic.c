@@ -225,6 +225,44 @@ START_TEST(after_idleness_slow_start_ends_where_it_was)
 }
 END_TEST
 
+/* --- after a time-out ----------------------------------------------------------------------------- */
+
+/* Four segments are lost, all there was: each is acknowledged as it comes again. */
+static void time_out(void)
+{
+	drain();
+	sender_write(4 * MSS);
+	take_sent();
+	while (sender_sk->ca_state != CA_LOSS)
+		sender_wait(10000);
+	for (uint32_t end = sent_end; acked < end; acked += MSS) {
+		sender_wait(RTT);
+		peer_ack(acked + MSS);
+	}
+	sender_forget();
+	ck_assert_uint_lt(sender_sk->cwnd_bytes, sender_sk->ssthresh_bytes);
+}
+
+/* RFC 9438 4.8: one segment, 7/10 as ssthresh, and behind slow start a fresh epoch with K = 0: the window
+ * from before is not what it heads for. As long as there is none a round trip adds a twentieth, as
+ * Linux has it. */
+START_TEST(after_a_time_out_k_is_zero)
+{
+	open_to(100);
+	drain();
+	unsigned before = cwnd();
+	time_out();
+	ck_about(sender_sk->ssthresh_bytes / MSS, before * 700, 1);
+	while (sender_sk->cwnd_bytes < sender_sk->ssthresh_bytes)
+		round_trip(RTT);
+	unsigned at = cwnd();
+	for (unsigned i = 0; i < 10; i++)
+		round_trip(RTT);
+	ck_assert_uint_ge(cwnd(), at * 3 / 2); /* towards the window from before: by a fifth */
+	ck_assert_uint_le(cwnd(), at * 7 / 4);
+}
+END_TEST
+
 /* --- HyStart++ ------------------------------------------------------------------------------------ */
 
 /* RFC 9406 4.2: an eighth of the last round's least round trip, but 4 ms at least and 16 at most. */
@@ -285,16 +323,30 @@ START_TEST(a_rise_that_was_jitter)
 }
 END_TEST
 
+/* 4.3: only for the first slow start; later ones know where to end. */
+START_TEST(a_later_slow_start_is_the_standard_one)
+{
+	open_to(100);
+	time_out();
+	unsigned rounds = 0;
+	for (; sender_sk->cwnd_bytes < sender_sk->ssthresh_bytes; rounds++) {
+		unsigned before = cwnd();
+		round_trip(RTT + 30000 * (rounds + 1));
+		ck_assert_uint_ge(cwnd(), min_u32(2 * before, 69));
+	}
+}
+END_TEST
+
 Suite *cubic_suite(void)
 {
 	Suite *s = suite_create("cubic");
 	SUITE_CASE(s, "loss", setup, sender_close, a_loss_and_what_follows_it,
 		   a_second_loss_below_w_max, on_a_short_path_it_grows_as_reno_would,
-		   a_round_trip_adds_half_at_most);
+		   a_round_trip_adds_half_at_most, after_a_time_out_k_is_zero);
 	SUITE_CASE(s, "idle", setup, sender_close, idle_time_does_not_count,
 		   after_idleness_slow_start_ends_where_it_was);
 	SUITE_CASE(s, "hystart", setup, sender_close, conservative_slow_start_lasts_five_rounds,
-		   a_rise_that_was_jitter);
+		   a_rise_that_was_jitter, a_later_slow_start_is_the_standard_one);
 	TCase *rise = tcase_create("rise");
 	tcase_add_checked_fixture(rise, setup, sender_close);
 	tcase_add_loop_test(rise, a_round_trip_that_rises, 0,
