@@ -222,6 +222,7 @@ static int start_memory(struct daemon *d)
 	int err = loop_init(&d->loop);
 
 	timer_init(&d->loop.wheel, &d->trim, trim_due);
+	impairment_init(d);
 	processes_init(&d->processes);
 	if (!err)
 		err = sockets_init(d);
@@ -235,7 +236,6 @@ static int start_memory(struct daemon *d)
 int daemon_start(struct daemon *d)
 {
 	d->loop.epoll_fd = d->direct.source.fd = d->link.source.fd = d->signals.fd = -1;
-	impairment_init(d);
 	capture_init(d);
 	log_set_level(d->config.log_level);
 	if (privilege_identity(d->config.user, &d->identity) < 0 || find_group(d) < 0)

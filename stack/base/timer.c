@@ -77,7 +77,8 @@ static unsigned fn_number(struct timer_wheel *w, timer_fn *fn)
 	for (unsigned i = 0; i < w->fn_count; i++)
 		if (w->fns[i] == fn)
 			return i;
-	if (w->fn_count == TIMER_FNS_MAX) /* the program's text says how many there are */
+	/* Mistakes in the program's text: a wheel that is not there yet, or too many functions. */
+	if (!w->slot[0][0].next || w->fn_count == TIMER_FNS_MAX)
 		abort();
 	w->fns[w->fn_count] = fn;
 	return w->fn_count++;

@@ -63,21 +63,21 @@ done
 ctl link impair off
 peer curl -sS --max-time 10 "http://$stack:8081/file" | cmp - "$tmp/www/file"
 
-# Wrong words: status 1, the word named, and nothing changed.
-wrong() # PATTERN WORD...
+# Wrong words: status 1, the word named, and nothing changed; too few: 2, and how it is used.
+wrong() # STATUS PATTERN WORD...
 {
-	local status=0 pattern=$1
-	shift
+	local status=0 wanted=$1 pattern=$2
+	shift 2
 	ctl link impair "$@" >"$tmp/out" 2>&1 || status=$?
-	equal "status of $*" "$status" 1
+	equal "status of $*" "$status" "$wanted"
 	contains "$*" "$(cat "$tmp/out")" "$pattern"
 }
-wrong "loss=1: after loss= comes a share" loss=1
-wrong "speed=9: not one of loss=" in speed=9
-wrong "delay=40: after delay= comes a time" out loss=1% delay=40
-wrong "needs a delay=" reorder=1%
-wrong "usage: link"
-wrong "usage: link" in
+wrong 1 "loss=1: after loss= comes a share" loss=1
+wrong 1 "speed=9: not one of loss=" in speed=9
+wrong 1 "delay=40: after delay= comes a time" out loss=1% delay=40
+wrong 1 "needs a delay=" reorder=1%
+wrong 2 "usage: link"
+wrong 2 "usage: link" in
 if_impaired "impair" fail "a wrong word impaired"
 lab_sane
 lab down
