@@ -82,19 +82,23 @@ void loop_forget(struct loop *loop, struct loop_source *src)
 	src->events = 0;
 }
 
-/* Looks until something is ready, until_ns, or somebody else has had the core in between. */
+/* Looks until something is ready or until_ns. What is there at once was worth no looking. */
 static int look(struct loop *loop, uint64_t now_ns, uint64_t until_ns)
 {
 	int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
+	uint64_t longest_ns = 0;
 
+	if (n != 0)
+		return n;
 	while (n == 0 && now_ns < until_ns) {
 		uint64_t last_ns = now_ns;
 		sched_yield();
 		n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, 0);
 		now_ns = clock_ns();
-		if (spin_looked(&loop->spin, now_ns - last_ns, n != 0))
-			break;
+		if (now_ns - last_ns > longest_ns)
+			longest_ns = now_ns - last_ns;
 	}
+	spin_looked(&loop->spin, longest_ns);
 	return n;
 }
 

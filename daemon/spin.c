@@ -2,6 +2,9 @@
 /* What is learnt of waits: see spin.h. */
 #include "daemon/spin.h"
 
+#define SHARED_WEIGHT 16
+#define SHARED_TOO_OFTEN (SPIN_ALWAYS * 7 / 8)
+
 void spin_init(struct spin *s)
 {
 	*s = (struct spin){.wait_ewma_ns = SPIN_WAIT_LONG_NS};
@@ -17,23 +20,13 @@ bool spin_pays(struct spin *s, uint64_t spin_ns)
 	return false;
 }
 
-static void rest(struct spin *s)
+void spin_looked(struct spin *s, uint64_t longest_ns)
 {
-	s->rest_last = s->rest_last ? 2 * s->rest_last : 1;
-	if (s->rest_last > SPIN_REST_MAX)
-		s->rest_last = SPIN_REST_MAX;
-	s->rest = s->rest_last;
-}
+	int sample = longest_ns > SPIN_GIVEN_AWAY_NS ? SPIN_ALWAYS : 0;
 
-bool spin_looked(struct spin *s, uint64_t took_ns, bool found)
-{
-	bool given_away = took_ns > SPIN_GIVEN_AWAY_NS;
-
-	if (given_away)
-		rest(s);
-	else if (found)
-		s->rest_last /= 2;
-	return given_away || found;
+	s->shared = (uint16_t)(s->shared + (sample - s->shared) / SHARED_WEIGHT);
+	if (s->shared > SHARED_TOO_OFTEN)
+		s->rest = SPIN_REST;
 }
 
 void spin_waited(struct spin *s, uint64_t waited_ns)

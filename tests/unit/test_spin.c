@@ -47,45 +47,40 @@ START_TEST(short_waits_are_looked_through_until_one_is_long)
 }
 END_TEST
 
-/* Each time it looks, somebody else is at work on the core meanwhile. */
-static unsigned looks_on_a_busy_core(unsigned n)
+/* So many waits; of each `every` in which it is looked, in one somebody else is at work on the core. */
+static unsigned looks(unsigned n, unsigned every)
 {
 	unsigned looked = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (spin_pays(&s, SPIN_NS)) {
-			looked++;
-			ck_assert(spin_looked(&s, TAKEN, i % 2));
-		}
+		if (spin_pays(&s, SPIN_NS))
+			spin_looked(&s, ++looked % every ? MINE : TAKEN);
 		spin_waited(&s, 20000);
 	}
 	return looked;
 }
 
-START_TEST(where_others_want_the_core_it_is_looked_ever_more_rarely)
+START_TEST(where_others_want_the_core_it_is_looked_rarely)
 {
 	waits(60, 20000);
-	ck_assert_uint_eq(looks_on_a_busy_core(2047), 11); /* 1, 2, 4 ... 1024 waits between them */
-	ck_assert_uint_le(looks_on_a_busy_core(100000), 98);
+	ck_assert_uint_lt(looks(1000, 1), 50); /* until it is learnt */
+	ck_assert_uint_lt(looks(100000, 1), 100000 / SPIN_REST + 1);
+}
+END_TEST
+
+START_TEST(now_and_then_is_not_nearly_always)
+{
+	waits(60, 20000);
+	ck_assert_uint_eq(looks(1000, 2), 1000);
+	ck_assert_uint_eq(looks(1000, 3), 1000);
 }
 END_TEST
 
 START_TEST(once_the_core_is_free_it_is_looked_again_always)
 {
 	waits(60, 20000);
-	looks_on_a_busy_core(5000);
-	unsigned looked = 0, n = 0;
-	for (; looked < 12; n++) { /* each halves what is rested the next time */
-		if (spin_pays(&s, SPIN_NS)) {
-			looked++;
-			ck_assert(!spin_looked(&s, MINE, false));
-			ck_assert(spin_looked(&s, MINE, true));
-		}
-		spin_waited(&s, 20000);
-		ck_assert_uint_lt(n, 2000);
-	}
-	ck_assert_uint_eq(waits(100, 20000), 100);
-	ck_assert(spin_looked(&s, TAKEN, true)); /* once is not always */
-	ck_assert_uint_eq(waits(100, 20000), 99);
+	looks(5000, 1);
+	looks(4 * SPIN_REST, 1000000);
+	ck_assert_uint_eq(looks(1000, 1000000), 1000);
 }
 END_TEST
 
@@ -97,7 +92,8 @@ Suite *spin_suite(void)
 	tcase_add_test(t, an_idle_daemon_sleeps);
 	tcase_add_test(t, waits_as_long_as_the_looking_are_slept_through);
 	tcase_add_test(t, short_waits_are_looked_through_until_one_is_long);
-	tcase_add_test(t, where_others_want_the_core_it_is_looked_ever_more_rarely);
+	tcase_add_test(t, where_others_want_the_core_it_is_looked_rarely);
+	tcase_add_test(t, now_and_then_is_not_nearly_always);
 	tcase_add_test(t, once_the_core_is_free_it_is_looked_again_always);
 	suite_add_tcase(suite, t);
 	return suite;
