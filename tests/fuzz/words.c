@@ -52,13 +52,13 @@ static struct daemon *new_daemon(void)
 	d->link.ops = &link;
 	d->link.source.fd = -1;
 	strcpy(d->link.name, "xtcp0");
+	d->loop.epoll_fd = -1;
+	d->loop.now_us = 1000000;
+	timer_wheel_init(&d->loop.wheel, d->loop.now_us);
 	FUZZ_CHECK(sockets_init(d) == 0);
 	impairment_init(d);
 	capture_init(d);
 	processes_init(&d->processes);
-	d->loop.epoll_fd = -1;
-	d->loop.now_us = 1000000;
-	timer_wheel_init(&d->loop.wheel, d->loop.now_us);
 	d->stack = stack_create(&config, &ops, d, d->loop.now_us);
 	FUZZ_CHECK(d->stack && stack_addr_add(d->stack, HOST_V4, 24) == 0 &&
 		   neigh_add(d->stack, PEER_V4, &peer) == 0);
