@@ -45,7 +45,8 @@ for what in "in [0-9]+ established, mss 1448 wscale" "out [0-9]+ SYN-ACK sent, m
 	contains "the capture" "$(cat "$tmp/packets")" "$what"
 done
 tcpdump -nr "$tmp/file.pcapng" >"$tmp/tcpdump" 2>/dev/null
-equal "packets as tcpdump reads them" "$(wc -l <"$tmp/tcpdump")" \
+# A packet is a line, or several where corruption made it one of another protocol.
+equal "packets as tcpdump reads them" "$(grep -c '^[0-9][0-9]:' "$tmp/tcpdump")" \
 	"$(grep -c '^\(in\|out\)' "$tmp/packets")"
 for what in "SYN-ACK sent, mss 1460" "established, mss 1448 wscale [0-9,]+ sack ts cwnd 10" \
 	"retransmitted [0-9]+ bytes at" "cwnd [0-9]+ -> [0-9]+, ssthresh" "^[0-9]+ events$"; do
