@@ -37,7 +37,7 @@ script nested "#!$tmp/sh_script"
 wrapped 0 "^ran: $BUILD/libxtcp.so$" "$tmp/sh_script"
 wrapped 0 "^ran: $BUILD/libxtcp.so$" "$tmp/env_script"
 wrapped 0 "^ran: $BUILD/libxtcp.so$" "$tmp/nested"
-libm=$(ldconfig -p | awk '/libm\.so\.6 / { print $NF; exit }')
+libm=$(ldconfig -p | awk '/libm\.so\.6 / && !n++ { print $NF }')
 LD_PRELOAD=$libm wrapped 0 "^ran: $libm:$BUILD/libxtcp.so$" "$tmp/sh_script"
 
 # What cannot.
